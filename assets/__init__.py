@@ -1,0 +1,1 @@
+"""Drawn textures with their anchor points, and the scripts that draw them."""

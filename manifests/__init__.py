@@ -1,0 +1,1 @@
+"""Benchmark definitions: recipes and frozen manifests. No images."""

@@ -1,0 +1,180 @@
+"""Textured surfaces in head coordinates, drawn onto the face: what masks, glasses, cups and hands are made of.
+
+A surface is a grid of control points in head space (mm) with a texture stretched over it. It is placed on the fitted head, smoothed
+to a finer grid by Catmull-Rom splines, and drawn triangle by triangle from back to front; triangles that face away are left out,
+so what lies behind a turned head vanishes by itself. The arithmetic follows the house rule: float64 rational coordinates, rounded
+to 1/32 px into fixed-point maps, then OpenCV's integer remap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from occbench.landmarks.head import FittedHead
+from occbench.occluders.layer import Image, Layer, over
+
+Array = npt.NDArray[np.float64]
+
+_SHIFT = 6  # fractional bits of polygon corners
+_COVER = 4  # supersampling of the outline
+
+
+class Texture:
+    """An RGBA texture with its mip levels.
+
+    Args:
+        rgba: (H, W, 4) uint8, straight alpha. Colour should continue beyond the alpha edge, for it is interpolated.
+    """
+
+    def __init__(self, rgba: Image) -> None:
+        if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
+            raise ValueError(f"a texture is (H, W, 4) uint8, not {rgba.shape} {rgba.dtype}")
+        self.rgba = np.ascontiguousarray(rgba)
+
+    @cached_property
+    def levels(self) -> list[Image]:
+        """Halved again and again by area averaging, down to 8 px."""
+        out = [self.rgba]
+        while min(out[-1].shape[:2]) >= 16:
+            h, w = out[-1].shape[:2]
+            even = out[-1][: h - h % 2, : w - w % 2]
+            out.append(np.asarray(cv2.resize(even, (w // 2, h // 2), interpolation=cv2.INTER_AREA), dtype=np.uint8))
+        return out
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A grid of head points with a texture over it.
+
+    Attributes:
+        grid: (rows, columns, 3) float64 mm, head coordinates; row 0 is the texture's top, column 0 its left.
+        texture: stretched evenly over the grid's parameter range.
+        two_sided: draw triangles that face away too (a flat cup, a hand); otherwise they are culled.
+        steps: fine cells per control cell, (down, across).
+        region: part of the texture to use, (left, top, right, bottom) as fractions.
+    """
+
+    grid: Array
+    texture: Texture
+    two_sided: bool = False
+    steps: tuple[int, int] = (2, 2)
+    region: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+
+def _refine(grid: Array, steps: int) -> Array:
+    """Catmull-Rom subdivision along axis 0: n control rows become (n - 1) * steps + 1 rows; end tangents are one-sided."""
+    n = grid.shape[0]
+    if steps == 1 or n < 2:
+        return grid
+    padded = np.concatenate([2 * grid[:1] - grid[1:2], grid, 2 * grid[-1:] - grid[-2:-1]])
+    out = np.empty(((n - 1) * steps + 1, *grid.shape[1:]))
+    out[::steps] = grid
+    p0, p1, p2, p3 = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
+    for k in range(1, steps):
+        t = k / steps
+        t2, t3 = t * t, t * t * t
+        out[k::steps] = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t2 + (3 * (p1 - p2) + p3 - p0) * t3)
+    return out
+
+
+def draw(surfaces: Sequence[Surface], head: FittedHead) -> Layer | None:
+    """Draw surfaces in the given order (the last on top).
+
+    Returns:
+        One layer, or None where nothing of them faces the camera.
+    """
+    layer: Layer | None = None
+    for surface in surfaces:
+        part = _draw_one(surface, head)
+        if part is not None:
+            layer = part if layer is None else over(part, layer)
+    return layer
+
+
+def _draw_one(surface: Surface, head: FittedHead) -> Layer | None:
+    rows, columns = surface.grid.shape[:2]
+    pixels, depth = head.place(surface.grid)
+    fine = np.concatenate([pixels, depth[:, None]], axis=1).reshape(rows, columns, 3)
+    fine = _refine(fine, surface.steps[0])
+    fine = _refine(fine.transpose(1, 0, 2), surface.steps[1]).transpose(1, 0, 2)
+    height, width = fine.shape[:2]
+    xy = np.rint(fine[..., :2].reshape(-1, 2) * 256) / 256
+    z = fine[..., 2].reshape(-1)
+
+    # Two triangles a cell, corners in the order that is counter-clockwise on the screen (y down) when the surface faces us.
+    first = (np.arange(height - 1)[:, None] * width + np.arange(width - 1)[None, :]).reshape(-1)
+    corners = np.concatenate(
+        [np.stack([first, first + 1, first + width], axis=1), np.stack([first + 1, first + width + 1, first + width], axis=1)]
+    )
+    a, b, c = (xy[corners[:, k]] for k in range(3))
+    twice_area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    keep = np.abs(twice_area) > 1e-3 if surface.two_sided else twice_area > 1e-3
+    if not keep.any():
+        return None
+    corners, twice_area = corners[keep], twice_area[keep]
+    order = np.argsort(z[corners].sum(axis=1), kind="stable")
+    corners, twice_area = corners[order], twice_area[order]
+
+    used = xy[corners].reshape(-1, 2)
+    x0, y0 = (int(v) for v in np.floor(used.min(axis=0)) - 1)
+    x1, y1 = (int(v) for v in np.ceil(used.max(axis=0)) + 2)
+    w, h = x1 - x0, y1 - y0
+    if w > 8192 or h > 8192:
+        return None
+    local = xy - np.array([x0, y0])
+
+    # Which triangle each pixel belongs to; outlines first, so that every pixel the surface touches has one.
+    index = np.zeros((h, w), np.int32)
+    cover = np.zeros((h * _COVER, w * _COVER), np.uint8)
+    at_pixel = np.rint(local * (1 << _SHIFT)).astype(np.int32)[corners]
+    at_cover = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
+    for k, triangle in enumerate(at_pixel):
+        cv2.polylines(index, [triangle], True, k + 1, 2, cv2.LINE_8, _SHIFT)
+    for k, triangle in enumerate(at_pixel):
+        cv2.fillConvexPoly(index, triangle, k + 1, cv2.LINE_8, _SHIFT)
+        cv2.fillConvexPoly(cover, at_cover[k], 255, cv2.LINE_8, _SHIFT)
+    coverage = cv2.resize(cover, (w, h), interpolation=cv2.INTER_AREA)
+
+    # Texture level whose texels are about as large as the pixels.
+    left, top, right, bottom = surface.region
+    full_h, full_w = surface.texture.rgba.shape[:2]
+    texels = (right - left) * full_w * (bottom - top) * full_h / ((height - 1) * (width - 1) * 2)
+    ratio = texels / max(float(np.abs(twice_area).mean()) / 2, 1e-6)
+    level = 0
+    while ratio > 2.0 and level + 1 < len(surface.texture.levels):
+        ratio, level = ratio / 4, level + 1
+    texture = surface.texture.levels[level]
+    th, tw = texture.shape[:2]
+    u = (left + (right - left) * (corners % width) / (width - 1)) * (tw - 1)
+    v = (top + (bottom - top) * (corners // width) / (height - 1)) * (th - 1)
+
+    # Per triangle the affine map pixel -> texel, by Cramer's rule; then one gather.
+    p = local[corners]
+    (ax, ay), (bx, by), (cx, cy) = ((p[:, k, 0], p[:, k, 1]) for k in range(3))
+    table = np.zeros((len(corners) + 1, 6))
+    for column, q in ((0, u), (3, v)):
+        du1, du2 = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
+        gx = (du1 * (cy - ay) - du2 * (by - ay)) / twice_area
+        gy = (du2 * (bx - ax) - du1 * (cx - ax)) / twice_area
+        table[1:, column], table[1:, column + 1], table[1:, column + 2] = gx, gy, q[:, 0] - gx * ax - gy * ay
+    m = table[index]
+    xs, ys = np.arange(w, dtype=np.float64)[None, :], np.arange(h, dtype=np.float64)[:, None]
+    map_u = m[..., 0] * xs + m[..., 1] * ys + m[..., 2]
+    map_v = m[..., 3] * xs + m[..., 4] * ys + m[..., 5]
+    rgba = sample(texture, map_u, map_v)
+    rgba[..., 3] = (rgba[..., 3].astype(np.int32) * coverage * (index > 0) + 127) // 255
+    return Layer(rgba, x0, y0)
+
+
+def sample(texture: Image, map_x: Array, map_y: Array) -> Image:
+    """Bilinear look-up of float64 texel coordinates, rounded to 1/32 texel (fixed-point maps), clamped to the edge."""
+    h, w = texture.shape[:2]
+    x = np.rint(np.clip(map_x, -1.0, float(w)) * 32).astype(np.int32)
+    y = np.rint(np.clip(map_y, -1.0, float(h)) * 32).astype(np.int32)
+    whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
+    fraction = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
+    return np.asarray(cv2.remap(texture, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)

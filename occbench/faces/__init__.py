@@ -1,11 +1,13 @@
 """Where faces come from: one module a source, each yielding `Face` records and checking its own layout. No pixels here."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from occbench import registry
+from occbench.errors import UsageError
 
 SOURCES = {
     "lfw": "occbench.faces.lfw:LFW",
@@ -49,12 +51,14 @@ class Source(Protocol):
         centred: the subject is the face nearest the centre (LFW); otherwise the largest face is taken.
         mean_box: the subject's mean face box as dlib's detector draws it, (left, top, right, bottom) as fractions of width and
             height, where the source is aligned; None where it is not. `dlib-box` and `canonical` need it.
+        supplies: its records carry landmarks or boxes, so that the detector `supplied` can be used.
         licence: one sentence on the terms of the photographs, for data cards.
     """
 
     name: str
     centred: bool
     mean_box: tuple[float, float, float, float] | None
+    supplies: bool
     licence: str
 
     def faces(self) -> Iterator[Face]:
@@ -81,5 +85,10 @@ def open_source(name: str, root: Path | None, **options: Any) -> Source:
         UsageError: no such source, or an option it does not have.
         InputError: no usable folder at `root`.
     """
-    source: Source = registry.load("sources", SOURCES, name)(root, **options)
+    kind = registry.load("sources", SOURCES, name)
+    known = list(inspect.signature(kind).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise UsageError(f"The source {name!r} has no option {option!r}, only: {', '.join(known) or 'none'}.")
+    source: Source = kind(root, **options)
     return source

@@ -30,7 +30,7 @@ def five_points(points: npt.ArrayLike) -> Array:
 def template(size: int) -> Array:
     """The five template points (5, 2) for a square crop of `size` px; pixel centres at integers."""
     at_128 = five_points(head.POINTS)[:, :2] * _SCALE + np.array([64.0, 48.0])
-    return (at_128 + 0.5) * (size / 128) - 0.5
+    return np.asarray((at_128 + 0.5) * (size / 128) - 0.5, dtype=np.float64)
 
 
 def crop_matrix(five: npt.ArrayLike, size: int) -> Matrix:
@@ -87,9 +87,7 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
     shrink = max(1, int(step / 4))
     if shrink > 1:
         h, w = image.shape[0] // shrink, image.shape[1] // shrink
-        image = np.asarray(
-            cv2.resize(image[: h * shrink, : w * shrink], (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
+        image = np.asarray(cv2.resize(image[: h * shrink, : w * shrink], (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     k = max(1, math.ceil(step / shrink - 1e-3))
     xs = (np.arange(width * k, dtype=np.float64) + 0.5) / k - 0.5 - tx
     ys = (np.arange(height * k, dtype=np.float64) + 0.5) / k - 0.5 - ty

@@ -1,1 +1,26 @@
+"""The contract on disk: one row a pair. Whoever makes data and whoever uses it share this, and nothing else."""
 
+from occbench.manifest.exports import export_csv, export_jsonl, read_rejects, write_rejects
+from occbench.manifest.ids import fingerprint
+from occbench.manifest.reader import Facts, batches, count, facts, read
+from occbench.manifest.schema import Pair, Reject
+from occbench.manifest.writer import ManifestWriter
+
+MANIFEST = "manifest.parquet"
+
+__all__ = [
+    "MANIFEST",
+    "Facts",
+    "ManifestWriter",
+    "Pair",
+    "Reject",
+    "batches",
+    "count",
+    "export_csv",
+    "export_jsonl",
+    "facts",
+    "fingerprint",
+    "read",
+    "read_rejects",
+    "write_rejects",
+]

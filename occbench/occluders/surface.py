@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 _SHIFT = 6  # fractional bits of polygon corners
 _COVER = 4  # supersampling of the outline
+# Texture look-ups a pixel, as offsets from its centre; more across, for that is how turned sides are foreshortened.
+_SAMPLES_ACROSS, _SAMPLES_DOWN = (-0.375, -0.125, 0.125, 0.375), (-0.25, 0.25)
 
 
 class Texture:
@@ -127,16 +129,15 @@ def _draw_one(surface: Surface, head: FittedHead) -> Layer | None:
         return None
     local = xy - np.array([x0, y0])
 
-    # Which triangle each pixel belongs to; outlines first, so that every pixel the surface touches has one.
-    index = np.zeros((h, w), np.int32)
+    # Which triangle each pixel belongs to. Pixels that the outline only grazes borrow a neighbour's triangle.
+    index = np.zeros((h, w), np.uint16)
     cover = np.zeros((h * _COVER, w * _COVER), np.uint8)
     at_pixel = np.rint(local * (1 << _SHIFT)).astype(np.int32)[corners]
     at_cover = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
-    for k, triangle in enumerate(at_pixel):
-        cv2.polylines(index, [triangle], True, k + 1, 2, cv2.LINE_8, _SHIFT)
-    for k, triangle in enumerate(at_pixel):
-        cv2.fillConvexPoly(index, triangle, k + 1, cv2.LINE_8, _SHIFT)
+    for k in range(len(corners)):
+        cv2.fillConvexPoly(index, at_pixel[k], k + 1, cv2.LINE_8, _SHIFT)
         cv2.fillConvexPoly(cover, at_cover[k], 255, cv2.LINE_8, _SHIFT)
+    index = np.where(index > 0, index, cv2.dilate(index, np.ones((3, 3), np.uint8)))
     coverage = cv2.resize(cover, (w, h), interpolation=cv2.INTER_AREA)
 
     # Texture level whose texels are about as large as the pixels.
@@ -165,8 +166,18 @@ def _draw_one(surface: Surface, head: FittedHead) -> Layer | None:
     xs, ys = np.arange(w, dtype=np.float64)[None, :], np.arange(h, dtype=np.float64)[:, None]
     map_u = m[..., 0] * xs + m[..., 1] * ys + m[..., 2]
     map_v = m[..., 3] * xs + m[..., 4] * ys + m[..., 5]
-    rgba = sample(texture, map_u, map_v)
-    rgba[..., 3] = (rgba[..., 3].astype(np.int32) * coverage * (index > 0) + 127) // 255
+    shifts = [(dx, dy) for dy in _SAMPLES_DOWN for dx in _SAMPLES_ACROSS]
+    samples = sample(
+        texture,
+        np.concatenate([map_u + (m[..., 0] * dx + m[..., 1] * dy) for dx, dy in shifts]),
+        np.concatenate([map_v + (m[..., 3] * dx + m[..., 4] * dy) for dx, dy in shifts]),
+    ).reshape(len(shifts), h * w, 4)
+    alpha = samples[..., 3:].astype(np.int32)
+    total = alpha.sum(axis=0)
+    rgba = np.empty((h, w, 4), np.uint8)
+    rgba[..., :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2).reshape(h, w, 3) // np.maximum(total, 1).reshape(h, w, 1)
+    weight = coverage.astype(np.int32) * (index > 0)
+    rgba[..., 3] = (total.reshape(h, w) * weight + 255 * len(shifts) // 2) // (255 * len(shifts))
     return Layer(rgba, x0, y0)
 
 

@@ -1,0 +1,49 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from occbench.errors import RunError
+
+_ADVICE = {
+    errno.ENOSPC: " Free some space, then go on with --resume.",
+    errno.EDQUOT: " Free some space, then go on with --resume.",
+    errno.EROFS: " Choose another folder.",
+    errno.EACCES: " Choose another folder.",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around anything that writes: a full disk or a missing or read-only folder becomes a `RunError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror or error}.{_ADVICE.get(error.errno or 0, '')}") from error
+
+
+@contextmanager
+def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
+    """A temporary path beside `path`. When the block ends without an error, what was written there takes the name `path`.
+
+    Args:
+        path: in a folder that exists. What was there is replaced, or still there after any error.
+        fsync: wait until it is on the disk, so that it also survives a power cut.
+
+    Raises:
+        RunError: the disk failed at the last moment. Put `writing` around what happens in the block.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with writing(path):
+            if fsync:
+                with temporary.open("rb") as stream:
+                    os.fsync(stream.fileno())
+            temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""One pair: planning it (everything that is drawn or measured is rounded and stored) and rendering it from what was stored.
+
+Nothing reaches a pixel except through the manifest row: synthesis renders the row it has just planned, rebuilding renders a row it
+has read, with the same function.
+"""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from occbench.errors import Rejected
+from occbench.faces import Face
+from occbench.images import pixel_sha256
+from occbench.landmarks import Landmarks
+from occbench.landmarks.alignment import Matrix, apply, crop, crop_matrix, five_points
+from occbench.landmarks.head import FittedHead
+from occbench.manifest import Pair
+from occbench.manifest.ids import pair_id, photo_id
+from occbench.occluders import Occluder, Scene, create
+from occbench.occluders.layer import composite
+from occbench.occluders.photometry import Photometry, match, measure
+from occbench.seeding import generator, random_bytes
+from occbench.synthesis.recipe import Recipe, pick
+
+Image = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float64]
+
+IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_OCCLUDED = 128  # alpha from which a pixel counts as occluded
+_LOW_COVERAGE = 0.01
+_UPSCALED = 2.0
+
+occluder_called = cache(create)  # one instance a process: its textures are loaded once
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """What all pairs of one photograph share, worked out once.
+
+    Attributes:
+        face: who and where.
+        source_sha256: of the file's bytes.
+        landmarks: in source pixels, rounded to 0.1.
+        matrix: source to output pixels.
+        clean: (H, W, 3) uint8 RGB, the ground truth.
+        head: fitted in output pixels.
+        warnings: short codes that all its pairs carry.
+    """
+
+    face: Face
+    source_sha256: str
+    landmarks: Landmarks
+    matrix: Matrix
+    clean: Image
+    head: FittedHead
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def clean_sha256(self) -> str:
+        """Pixel hash of the clean image."""
+        return pixel_sha256(self.clean)
+
+    @cached_property
+    def photometry(self) -> dict[str, Any]:
+        """Light, blur and grain, as stored."""
+        return measure(self.clean, self.head.points).to_json()
+
+    @cached_property
+    def angles(self) -> tuple[float, float, float]:
+        """Yaw, pitch and roll in the source photograph, degrees, rounded to 0.1."""
+        pose = FittedHead(self.landmarks.points).pose
+        return round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)
+
+
+def prepare(face: Face, image: Image, source_sha256: str, landmarks: Landmarks, recipe: Recipe) -> Photograph:
+    """Crop a photograph and fit the head.
+
+    Args:
+        face: who and where.
+        image: the decoded photograph, (H, W, 3) uint8 RGB.
+        source_sha256: of the file's bytes.
+        landmarks: in source pixels.
+        recipe: gives crop and size.
+
+    Raises:
+        Rejected: landmarks from which no crop or pose follows (`bad-geometry`).
+    """
+    points = stored_points(landmarks.points)
+    height, width = image.shape[:2]
+    try:
+        matrix = IDENTITY if recipe.crop == "none" else crop_matrix(five_points(points), recipe.size)
+        head = FittedHead(apply(matrix, points))
+        if recipe.crop != "none":
+            width = height = recipe.size
+        clean = clean_image(image, matrix, width, height)
+    except ValueError as error:
+        raise Rejected("bad-geometry", f"the landmarks give no usable crop: {error}") from error
+    return Photograph(
+        face,
+        source_sha256,
+        replace(landmarks, points=points),
+        matrix,
+        clean,
+        head,
+        (*face.warnings, *landmarks.warnings, *_crop_warnings(matrix, image.shape, width, height)),
+    )
+
+
+def stored_points(points: npt.ArrayLike) -> Array:
+    """Landmarks at the 0.1 px that the manifest's float32 columns hold: the same float64 values before storing and after reading."""
+    rounded: Array = np.rint(np.asarray(points, dtype=np.float64) * 10) / 10
+    return rounded
+
+
+def clean_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
+    """The ground truth of a photograph: its aligned crop, or the photograph itself where the matrix is the identity.
+
+    Raises:
+        ValueError: a singular matrix.
+    """
+    if matrix == IDENTITY and image.shape[:2] == (height, width):
+        return image
+    return crop(image, matrix, width, height)
+
+
+def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe, folder: str) -> Pair:
+    """Draw one pair: a manifest row that lacks only what rendering will tell (`complete` fills that in).
+
+    Args:
+        photo: the photograph.
+        occluder_name: which occluder of the recipe.
+        index: number of the pair among those of this photograph (and occluder).
+        recipe: variants and ranges.
+        folder: name of the sub-folder that its files go to.
+
+    Raises:
+        Rejected: this face cannot wear it.
+    """
+    face, occluder, draw = photo.face, occluder_called(occluder_name), recipe.occluders[occluder_name]
+    height, width = photo.clean.shape[:2]
+    key = (face.source, face.image_id, occluder_name, index)
+    rng = generator(recipe.seed, *key)
+    variant = pick(draw.variants, rng.random())
+    if recipe.cycle_variants:
+        variant = list(draw.variants)[index % len(draw.variants)]
+    scene = _scene(width, height, photo.head, recipe.seed, *key)
+    parameters = occluder.sample(rng, variant, scene, draw.ranges)
+    if occluder.photometric:
+        parameters = {**parameters, "photo": photo.photometry}
+    name = pair_id(*key)
+    yaw, pitch, roll = photo.angles
+    return Pair(
+        pair_id=name,
+        source=face.source,
+        image_id=face.image_id,
+        identity=face.identity,
+        split=face.split,
+        occluder=occluder_name,
+        variant=variant,
+        index=index,
+        seed=recipe.seed,
+        parameters=json.loads(json.dumps(parameters)),  # what the manifest will give back
+        landmarks=photo.landmarks.points,
+        landmark_source=photo.landmarks.detector,
+        crop_matrix=photo.matrix,
+        coverage=0.0,
+        mask_fraction=0.0,
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
+        attributes=face.attributes,
+        source_sha256=photo.source_sha256,
+        clean_sha256=photo.clean_sha256,
+        occluded_sha256="",
+        mask_sha256="",
+        clean_path=f"clean/{folder}/{photo_id(face.source, face.image_id)}.png",
+        occluded_path=f"occluded/{folder}/{name}.png",
+        mask_path=f"mask/{folder}/{name}.png",
+        width=width,
+        height=height,
+        warnings=photo.warnings,
+    )
+
+
+def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
+    """Render a manifest row. Depends on nothing but the row and the clean image.
+
+    Args:
+        row: planned or read.
+        clean: (H, W, 3) uint8 RGB, its ground truth.
+
+    Returns:
+        occluded: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8 alpha.
+
+    Raises:
+        Rejected: nothing of the occluder falls into the frame, or covers it (`empty-mask`).
+        ValueError, KeyError, TypeError: parameters that the occluder cannot read (only in rows that others wrote).
+    """
+    occluder: Occluder = occluder_called(row.occluder)
+    head = FittedHead(apply(row.crop_matrix, stored_points(row.landmarks)))
+    scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
+    parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
+    layer = occluder.render(row.variant, parameters, scene)
+    if occluder.photometric:
+        layer = match(layer, Photometry.from_json(row.parameters["photo"]), head, scene.noise)
+    occluded, mask = composite(clean, layer)
+    if not (mask >= _OCCLUDED).any():
+        raise Rejected("empty-mask", f"the {row.occluder} ({row.variant}) hides no pixel of the image")
+    return occluded, mask
+
+
+def complete(row: Pair, occluded: Image, mask: Image) -> Pair:
+    """The row with what rendering told: coverage, hashes, and a warning where next to nothing of the face is hidden."""
+    hidden = mask >= _OCCLUDED
+    face = _hull(apply(row.crop_matrix, row.landmarks), mask.shape)
+    area = int(np.count_nonzero(face))
+    coverage = round(int(np.count_nonzero(face & hidden)) / area, 4) if area else 0.0
+    return replace(
+        row,
+        coverage=coverage,
+        mask_fraction=round(int(np.count_nonzero(hidden)) / hidden.size, 4),
+        occluded_sha256=pixel_sha256(occluded),
+        mask_sha256=pixel_sha256(mask),
+        warnings=(*row.warnings, "low-coverage") if coverage < _LOW_COVERAGE else row.warnings,
+    )
+
+
+def _scene(width: int, height: int, head: FittedHead, seed: int, *key: str | int) -> Scene:
+    return Scene(width, height, head, lambda count: random_bytes(count, seed, *key, "noise"))
+
+
+def _hull(points: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """The convex hull of 68 points, drawn in integers (1/16 px)."""
+    corners = cv2.convexHull(np.rint(np.clip(points, -30_000, 30_000) * 16).astype(np.int32))
+    canvas = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(canvas, corners, 1, cv2.LINE_8, 4)
+    return canvas > 0
+
+
+def _crop_warnings(matrix: Matrix, shape: tuple[int, ...], width: int, height: int) -> tuple[str, ...]:
+    a, b, tx, c, d, ty = matrix
+    scale = math.hypot(a, c)
+    corners = np.array([(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)]) - (tx, ty)
+    x, y = (corners[:, 0] * d - corners[:, 1] * b) / scale**2, (corners[:, 1] * a - corners[:, 0] * c) / scale**2
+    outside = min(x.min(), y.min()) < -1 or x.max() > shape[1] or y.max() > shape[0]
+    return (*(("crop-outside-frame",) if outside else ()), *(("upscaled",) if scale > _UPSCALED else ()))

@@ -1,0 +1,123 @@
+"""Model files: which ones occbench knows, where they are looked for, what to do when one is missing. Nothing is downloaded here."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from occbench.errors import InputError
+
+ENVIRONMENT = "OCCBENCH_WEIGHTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One model file.
+
+    Attributes:
+        file: its name on disk.
+        sha256: of its bytes; a file of another hash is never used.
+        size: bytes.
+        purpose: what occbench does with it.
+        licence: under which terms, in one sentence.
+        origin: where to get it, in words.
+        package: (import name, path inside) of an installable package that ships it, or None.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    purpose: str
+    licence: str
+    origin: str
+    package: tuple[str, str] | None = None
+
+
+WEIGHTS = {
+    "dlib68": Weights(
+        file="shape_predictor_68_face_landmarks.dat",
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        size=99_693_937,
+        purpose="68 landmarks for dlib, dlib-box and supplied boxes",
+        licence="the package says CC0; the model was trained on iBUG 300-W, whose data are for non-commercial use",
+        origin="`pip install face_recognition_models`, or the dlib project's model collection",
+        package=("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat"),
+    ),
+    "yunet": Weights(
+        file="face_detection_yunet_2026may.onnx",
+        sha256="ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
+        size=229_738,
+        purpose="face detection with 5 landmarks",
+        licence="MIT",
+        origin="the folder `models/face_detection_yunet` of the OpenCV Zoo project",
+    ),
+}
+
+
+def user_cache() -> Path:
+    """The folder for what may be deleted at any time: `$XDG_CACHE_HOME/occbench`, else `~/.cache/occbench`. It need not exist.
+
+    Raises:
+        InputError: this user has no home folder.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (named if named.is_absolute() else Path.home() / ".cache") / "occbench"
+    except RuntimeError:
+        raise InputError("This user has no home folder: set XDG_CACHE_HOME to a folder for caches.") from None
+
+
+def places(name: str) -> list[Path]:
+    """Where the file of `name` is looked for, first choice first: the file or folder that `OCCBENCH_WEIGHTS` names, `weights/` in
+    the user's cache, the package that ships it."""
+    weights = WEIGHTS[name]
+    found = [user_cache() / "weights" / weights.file]
+    if named := os.environ.get(ENVIRONMENT):
+        path = Path(named).expanduser()
+        found.insert(0, path / weights.file if path.is_dir() else path)
+    if weights.package:
+        package, inside = weights.package
+        spec = importlib.util.find_spec(package)  # finds without importing: the package needs an old setuptools to be imported
+        found += [Path(folder) / inside for folder in (spec.submodule_search_locations or () if spec else ())]
+    return found
+
+
+def find(name: str, *, verify: bool = True) -> Path:
+    """The file of the model called `name`, a key of `WEIGHTS`.
+
+    Args:
+        name: of the model.
+        verify: compare the sha256 (once a process); False compares the size alone, to fail early without reading a large file.
+
+    Raises:
+        InputError: it is nowhere, or only other files are there; lists the places and says what to do.
+    """
+    weights = WEIGHTS[name]
+    searched = []
+    for path in places(name):
+        try:
+            status = path.stat()
+            if status.st_size != weights.size:
+                searched.append(f"{path} (another file: {status.st_size:,} bytes instead of {weights.size:,})")
+            elif verify and (digest := _sha256(path, status.st_size, status.st_mtime_ns)) != weights.sha256:
+                searched.append(f"{path} (another file: its sha256 is {digest})")
+            else:
+                return path
+        except OSError as error:
+            searched.append(f"{path} ({error.strerror})")
+    if weights.package and not importlib.util.find_spec(weights.package[0]):
+        searched.append(f"the package {weights.package[0]} (not installed)")
+    raise InputError(
+        f"No usable {weights.file} ({name}: {weights.purpose}). Looked for it at:\n  "
+        + "\n  ".join(searched)
+        + f"\nGet it from {weights.origin}, and put it at {user_cache() / 'weights' / weights.file}, or into a folder that "
+        f"{ENVIRONMENT} names. Its sha256 must be {weights.sha256}."
+    )
+
+
+@functools.cache
+def _sha256(path: Path, _size: int, _mtime: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

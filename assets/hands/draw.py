@@ -202,11 +202,11 @@ class Sculpture:
         n = np.stack([-gx, -gy, np.ones_like(z)], axis=-1)
         n /= np.linalg.norm(n, axis=2, keepdims=True)
         occlusion = np.ones(self.shape)
-        for sigma, amount in ((1.2, 0.16), (3.0, 0.20), (8.0, 0.20)):
+        for sigma, amount in ((1.2, 0.11), (3.0, 0.15), (8.0, 0.15)):
             occlusion *= 1 - amount * np.clip((mean(sigma) - base) / sigma, 0, 1.6)
         lambert = np.clip((n @ np.array([0.0, -0.44, 0.898]) + 0.3) / 1.3, 0, 1)
         sky = 0.5 - 0.5 * n[..., 1]
-        shade = (0.30 + 0.58 * lambert + 0.16 * sky) * occlusion * self.dark
+        shade = (0.40 + 0.46 * lambert + 0.15 * sky) * occlusion * self.dark
         shade *= 1 + (0.016 * cloud(9, (1.2, 1.2), self.shape) + 0.025 * cloud(10, (14, 14), self.shape)) * (self.ink >= 0.5)
         shade += self.gloss * np.clip(n @ np.array([0.0, -0.23, 0.973]), 0, 1) ** 18
         # Deep places are red: light that comes out of skin has travelled through it.
@@ -271,18 +271,18 @@ def straight(k: int, lean: float, curl: float, bend: float, *, dive: float = 0.0
     return turned(joints, bend)
 
 
-Pose = tuple[Sculpture, tuple[float, float]]
+Pose = tuple[Sculpture, tuple[float, float]]  # and the point of it that is put on the face
 
 
 def over_mouth() -> Pose:
     """Fingers side by side across the mouth."""
-    bend = 42.0
-    c = Sculpture(-75, -170, 145, 120)
+    bend = 54.0
+    c = Sculpture(-75, -160, 165, 120)
     c.arm(0, 0, -4, 1)
     back(c, bend)
     c.finger(turned([(-18, -24, -6, 15), (-42, -55, 2, 12), (-50, -86, 2, 10), (-49, -108, -2, 8.2)], bend), root=16)
-    for k, lean in ((3, 3.0), (2, 1.0), (1, -0.5), (0, -2.0)):
-        c.finger(straight(k, lean, 9, bend, dive=4))
+    for k, lean in ((3, -5.0), (2, -2.0), (1, 0.5), (0, 3.5)):
+        c.finger(straight(k, lean, 10, bend, dive=4))
     x, y, _, _ = turned([(0, -108, 0, 0)], bend)[0]
     return c, (x, y)
 
@@ -291,9 +291,9 @@ def on_cheek() -> Pose:
     """A cheek in the palm, fingers up along the face, seen from the side of the little finger."""
     c = Sculpture(-70, -205, 80, 120, spin=34)
     c.arm(0, 0, -4, 2, width=23)
-    back(c, -4)
-    for k, lean in ((0, -9.0), (1, -4.0), (2, 2.0), (3, 11.0)):
-        c.finger(straight(k, lean, 8, -4, dive=2))
+    back(c, 3)
+    for k, lean in ((0, -1.0), (1, 0.0), (2, 1.5), (3, 6.0)):
+        c.finger(straight(k, lean, 19, 3, dive=6))
     return c, (12.0, -62.0)
 
 
@@ -302,8 +302,8 @@ def fist() -> Pose:
     c = Sculpture(-85, -65, 65, 180)
     c.arm(-34, 66, -20, 3)
     for y, root in ((-24.0, -16.0), (-6.0, -5.0), (13.0, 5.0), (29.0, 14.0)):
-        c.flesh([(-34 + root, 58, -18, 17), (-32, 0.5 * y + 28, -8, 15), (-24, y, 4, 12)], 10)
-    c.flesh([(-44, 52, -20, 15), (-52, 18, -14, 15), (-42, -16, -8, 13)], 12)
+        c.flesh([(-34 + 0.7 * root, 54, -18, 15), (-32, 0.5 * y + 28, -8, 15), (-24, y, 4, 12)], 12)
+    c.flesh([(-42, 52, -20, 15), (-48, 18, -14, 15), (-42, -16, -8, 13)], 12)
     c.finger([(-50, 8, -8, 14), (-42, -26, 0, 12), (-12, -37, 6, 10.4), (12, -35, 4, 8.6)], root=18)
     for k, (y, x) in enumerate(((-21.0, 17.0), (-3.0, 20.0), (14.5, 17.0), (30.0, 11.0))):
         r = RADII[k]
@@ -356,7 +356,7 @@ def around(k: int, y: float, radius: float, start: float, rise: float) -> list[J
 
 def wrapped() -> Pose:
     """Four fingers around a cup of 40 mm radius that stands at the origin."""
-    c = Sculpture(-125, -60, 60, 190)
+    c = Sculpture(-132, -60, 60, 190)
     c.arm(-84, 72, -32, 6)
     rows = (-31.0, -11.5, 8.0, 25.5)
     for y, (wx, wy) in zip(rows, ((-92.0, 58.0), (-86.0, 62.0), (-80.0, 66.0), (-74.0, 70.0)), strict=True):
@@ -367,22 +367,25 @@ def wrapped() -> Pose:
     return c, (0.0, 0.0)
 
 
-POSES: dict[str, Callable[[], Pose]] = {
-    "over-mouth": over_mouth,
-    "on-cheek": on_cheek,
-    "fist": fist,
-    "under-chin": under_chin,
-    "on-lips": on_lips,
-    "wrapped": wrapped,
+# How a pose is sculpted, and where on the head (mm) its anchor lies for a hand at the image's left.
+POSES: dict[str, tuple[Callable[[], Pose], tuple[float, float, float]]] = {
+    "over-mouth": (over_mouth, (4, 71, 38)),
+    "on-cheek": (on_cheek, (-53, 64, 10)),
+    "fist": (fist, (0, 70, 44)),
+    "under-chin": (under_chin, (0, 94, 34)),
+    "on-lips": (on_lips, (0, 74, 34)),
+    "wrapped": (wrapped, (0, 0, 0)),
 }
 
 
 def draw(name: str) -> tuple[npt.NDArray[np.uint8], dict[str, object]]:
     """Texture (H, W, 4) uint8 and the JSON content of one pose."""
-    sculpture, anchor = POSES[name]()
+    pose, at = POSES[name]
+    sculpture, anchor = pose()
     facts = {
         "channels": ["shade", "side", "ink", "alpha"],
         "scale": SCALE,
+        "at": at,
         "anchor": [round(anchor[0] - sculpture.left, 2), round(anchor[1] - sculpture.top, 2)],
     }
     return sculpture.render(), facts

@@ -154,9 +154,9 @@ def surgical(c: Canvas, seed: int) -> None:
     top = 2.5 + 1.5 * (c.a / 85) ** 2
     bottom = 122.5 - 1.5 * (c.a / 85) ** 2
     body = smooth(-0.4, 0.4, c.t - top) * smooth(-0.4, 0.4, bottom - c.t) * smooth(0.5, -0.5, c.a - 85)
-    for k, middle in enumerate((40.0, 62.0, 84.0)):
+    for k, middle in enumerate((46.0, 68.0, 90.0)):
         # Pleats open in the middle and stay stacked at the seams, where they gather.
-        line = middle + (62 - middle) * 0.16 * (c.a / 85) ** 2 + 1.2 * cloud(seed + 10 + k, (400, 130), c.shape)
+        line = middle + (68 - middle) * 0.16 * (c.a / 85) ** 2 + 1.2 * cloud(seed + 10 + k, (400, 130), c.shape)
         gap = c.t - line
         lip = smooth(-11, 0, gap)
         depth = 1.7 + 0.5 * (c.a / 85) ** 2

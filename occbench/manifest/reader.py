@@ -126,9 +126,11 @@ def _batches(file: pq.ParquetFile, called: Path, columns: Sequence[str] | None) 
         with _unreadable(f"{called}, from row {first} on"):
             batch = next(stream, None)
         if batch is None:
-            return
+            break
         yield checked(batch, str(called), first)
         first += batch.num_rows
+    if first != file.metadata.num_rows:
+        raise InputError(f"{called}: damaged, for it announces {file.metadata.num_rows} rows and holds {first}.")
 
 
 @contextmanager

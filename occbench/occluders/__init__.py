@@ -33,7 +33,8 @@ class Scene:
         head: the fitted head, in output pixels (`head.points` are the 68 landmarks, `head.pose` the pose, `head.place` puts head
             coordinates in mm into the image).
         noise: `noise(n)` gives n uniform bytes that belong to this pair (same call, same bytes).
-        skin: the person's median skin colour (R, G, B), for occluders that show skin; as measured and stored (`photometry.py`).
+        skin: the person's median skin colour (R, G, B) under the light that textures are drawn in, for occluders that show skin;
+            from what was measured and stored (`photometry.py`).
         side: relative brightness of the image's right side of the face against its middle, likewise stored.
     """
 

@@ -70,10 +70,10 @@ class Mask:
     ranges: Mapping[str, tuple[float, float]] = {
         "wrong": (0.0, 0.0),
         "width": (0.97, 1.06),
-        "lift": (-5.0, 3.0),
+        "lift": (-9.0, 0.0),
         "puff": (-2.0, 4.0),
         "tilt": (-0.04, 0.04),
-        "key": (-0.15, 0.15),
+        "key": (-0.25, 0.25),
     }
 
     def sample(
@@ -122,7 +122,7 @@ class Mask:
         return over(layer, contact_shadow(layer, scene.head.pose.scale))
 
 
-def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 90) -> Layer:
+def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 60) -> Layer:
     """The soft shadow that a worn thing throws on the skin around it.
 
     Args:

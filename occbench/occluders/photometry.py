@@ -39,6 +39,12 @@ class Photometry:
     grain: float
     skin: tuple[int, int, int]
 
+    @property
+    def neutral_skin(self) -> tuple[int, int, int]:
+        """The skin's colour under the light that textures are drawn in: `match` turns it into the photograph's."""
+        r, g, b = (min(255, round(v / max(gain, 0.1))) for v, gain in zip(self.skin, self.gain, strict=True))
+        return (r, g, b)
+
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers for the manifest."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -123,7 +123,7 @@ def _thicken(line: Array, radius: float) -> list[Array]:
     length = np.sqrt(along[:, 0] * along[:, 0] + along[:, 1] * along[:, 1])
     across = along[:, ::-1] * (-radius, radius) / np.maximum(length, 1e-6)[:, None]
     bars = np.stack([line[:-1] + across, line[1:] + across, line[1:] - across, line[:-1] - across], axis=1)
-    return [*(vertex + region.CIRCLE * radius for vertex in line), *bars]
+    return [*(line[:, None] + region.CIRCLE * radius), *bars]
 
 
 def _fill(parameters: Parameters, box: region.Box, scene: Scene) -> Image:

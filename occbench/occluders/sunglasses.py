@@ -1,8 +1,8 @@
 """Sunglasses: ten frames in plastic, metal or rimless, with dark, gradient, mirrored and tinted lenses.
 
 A frame is a channel texture (shade, lens, second colour, alpha) over grids of head points, front and temples, drawn by
-`assets/eyewear/draw.py`; what the lenses reflect is a second texture over the front. Both follow the fitted head: the front rests on
-the bridge of this nose, temples end at the roots of the ears, and the temple on the far side of a turned head is culled.
+`assets/eyewear/draw.py`; what the lenses reflect is a second texture. The glasses follow the fitted head: the front rests on the
+bridge of this nose, temples end at the roots of the ears, and the temple on the far side of a turned head is culled.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from occbench.landmarks.head import FittedHead
 from occbench.occluders import Parameters, Scene, textures
 from occbench.occluders.layer import Image, Layer, over
 from occbench.occluders.mask import contact_shadow
-from occbench.occluders.palette import Colour, choose, jitter
+from occbench.occluders.paint import Colour, choose, jitter, stored
 from occbench.occluders.surface import Surface, Texture, draw, sample
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +41,9 @@ _PLASTICS: list[tuple[tuple[Colour, Colour], float]] = [
 _LENSES: dict[str, list[tuple[tuple[Colour, int, int], float]]] = {
     "opaque": [(((12, 12, 14), 255, 0), 4), (((20, 20, 22), 255, 0), 2), (((22, 26, 20), 255, 0), 1)],
     "dark": [(((14, 14, 16), 240, 12), 3), (((16, 20, 14), 238, 14), 2), (((32, 18, 10), 238, 14), 2)],
-    "gradient": [(((14, 14, 17), 240, 80), 4), (((34, 18, 10), 238, 82), 3), (((34, 18, 28), 234, 78), 1), (((16, 22, 38), 236, 80), 1)],
+    "gradient": [
+        (((14, 14, 17), 240, 80), 4), (((34, 18, 10), 238, 82), 3), (((34, 18, 28), 234, 78), 1), (((16, 22, 38), 236, 80), 1),
+    ],
     "mirrored": [(((14, 16, 20), 255, 0), 1)],
     "tinted": [
         (((38, 38, 42), 180, 36), 2), (((110, 58, 14), 172, 28), 1.5), (((84, 34, 26), 176, 32), 1), (((134, 52, 74), 166, 24), 1),
@@ -68,8 +70,8 @@ class Sunglasses:
 
     `lens` (kind), `tint` (RGB), `density` (alpha at the lens's top), `fade` (what alpha loses towards its bottom), `coat` (two RGB,
     top and bottom of a mirror's coating), `reflection` (its strength, 0..1), `scene`, `scene_x`, `scene_y` (what is reflected, and
-    which part of it), `colour`, `second` (RGB of the frame), `gloss` (0..1), `size` (factor), `slip` (mm down the nose), `shift` (mm
-    to the image's right), `tilt` (mm of height per mm across).
+    which part of it), `colour`, `second` (RGB of the frame), `gloss` (0..1), `size` (factor), `slip` (mm down the nose), `shift`
+    (mm to the image's right), `tilt` (mm of height per mm across).
     """
 
     name = "sunglasses"
@@ -129,17 +131,7 @@ class Sunglasses:
         Raises:
             Rejected: nothing of them faces the camera.
         """
-        texture, facts = textures.load("eyewear", variant)
-        front, right = (np.array(facts["grids"][part], dtype=np.float64) for part in ("front", "temple"))
-        left = right[:, ::-1] * np.array([-1.0, 1.0, 1.0])
-        glasses = draw(
-            [
-                Surface(_wear(right, parameters), texture, steps=(1, 2), region=(0.0, _TEMPLE_ROWS[0], 1.0, _TEMPLE_ROWS[1])),
-                Surface(_wear(left, parameters), texture, steps=(1, 2), region=(1.0, _TEMPLE_ROWS[0], 0.0, _TEMPLE_ROWS[1])),
-                Surface(_wear(front, parameters), texture, steps=(1, 1), region=(0.0, 0.0, 1.0, _FRONT_ROWS)),
-            ],
-            scene.head,
-        )
+        glasses = draw(parts(variant, parameters), scene.head)
         if glasses is None:
             raise Rejected("hidden", "no part of the sunglasses faces the camera")
         scenery, _ = textures.load("eyewear", f"reflection-{parameters['scene']}")
@@ -148,17 +140,30 @@ class Sunglasses:
         return over(layer, contact_shadow(layer, scene.head.pose.scale, reach=3.0, drop=3.0, strength=64))
 
 
+def parts(variant: str, parameters: Mapping[str, Any]) -> list[Surface]:
+    """The temple at the image's right, the one at its left, and the front, in channels (see `assets/eyewear/frames.py`)."""
+    texture, facts = textures.load("eyewear", variant)
+    front, right = (np.array(facts["grids"][part], dtype=np.float64) for part in ("front", "temple"))
+    left = right[:, ::-1] * np.array([-1.0, 1.0, 1.0])
+    top, bottom = _TEMPLE_ROWS
+    return [
+        Surface(_wear(right, parameters), texture, steps=(1, 2), region=(0.0, top, 1.0, bottom)),
+        Surface(_wear(left, parameters), texture, steps=(1, 2), region=(1.0, top, 0.0, bottom)),
+        Surface(_wear(front, parameters), texture, steps=(1, 1), region=(0.0, 0.0, 1.0, _FRONT_ROWS)),
+    ]
+
+
 def _wear(grid: Array, parameters: Mapping[str, Any]) -> Array:
     """The grid (rows, columns, 3) as this person wears it; what is at the ears stays there."""
     x, y, z = grid[..., 0], grid[..., 1], grid[..., 2]
     free = np.clip((z - _EAR) / 90.0, 0.0, 1.0)
     factor = 1 + (parameters["size"] - 1) * free
-    # The bridge of the nose runs 0.7 mm forwards for every mm down.
+    # Slipping down the nose moves glasses forwards too: its bridge runs 0.7 mm forwards for every mm down.
     return np.stack(
         [
             x * factor + parameters["shift"] * free,
             y * factor + (parameters["slip"] + parameters["tilt"] * x) * free,
-            z + 0.5 * parameters["slip"] * free,
+            z + 0.7 * parameters["slip"] * free,
         ],
         axis=-1,
     )
@@ -172,7 +177,7 @@ def _reflect(scenery: Texture, glasses: Layer, offset: tuple[float, float], head
     dx = (np.arange(glasses.rgba.shape[1], dtype=np.float64) + (glasses.x - centre[0]))[None, :] / scale
     dy = (np.arange(glasses.rgba.shape[0], dtype=np.float64) + (glasses.y - centre[1]))[:, None] / scale
     x, y = down_y * dx - right_y * dy, right_x * dy - down_x * dx  # mm in the plane of the front
-    level, texels = 0, 1 / (_SCENERY_MM * head.pose.scale) * scenery.rgba.shape[1]
+    level, texels = 0, scenery.rgba.shape[1] / (_SCENERY_MM * head.pose.scale)
     while texels > 1.5 and level + 1 < len(scenery.levels):
         level, texels = level + 1, texels / 2
     image = scenery.levels[level]
@@ -185,8 +190,8 @@ def _reflect(scenery: Texture, glasses: Layer, offset: tuple[float, float], head
 def _colourise(channels: Image, mirror: Image, parameters: Mapping[str, Any]) -> Image:
     """Colours from (shade, lens, second, alpha) and what the lenses reflect (RGB), in integers."""
     shade, lens, second, alpha = (channels[..., k : k + 1].astype(np.int32) for k in range(4))
-    first, other, tint = (np.array(parameters[k], dtype=np.int32) for k in ("colour", "second", "tint"))
-    coat = [np.array(c, dtype=np.int32) for c in parameters["coat"]]
+    first, other, tint = (stored(parameters[k]) for k in ("colour", "second", "tint"))
+    coat = [stored(colour) for colour in parameters["coat"]]
     gloss, strength = round(parameters["gloss"] * 256), round(parameters["reflection"] * 256)
 
     frame = (first * (255 - second) + other * second + 127) // 255

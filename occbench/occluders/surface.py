@@ -9,12 +9,12 @@ to 1/32 px into fixed-point maps, then OpenCV's integer remap.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from occbench.landmarks.head import FittedHead
 from occbench.occluders.layer import Image, Layer, over
 
 Array = npt.NDArray[np.float64]
@@ -46,6 +46,14 @@ class Texture:
             even = out[-1][: h - h % 2, : w - w % 2]
             out.append(np.asarray(cv2.resize(even, (w // 2, h // 2), interpolation=cv2.INTER_AREA), dtype=np.uint8))
         return out
+
+
+class Placement(Protocol):
+    """Takes a surface's coordinates into the image: a `FittedHead`, or something rigid."""
+
+    def place(self, xyz: npt.ArrayLike, /) -> tuple[Array, Array]:
+        """Pixels (N, 2) and depth in mm towards the camera (N,) of points (N, 3) in mm."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def _refine(grid: Array, steps: int) -> Array:
     return out
 
 
-def draw(surfaces: Sequence[Surface], head: FittedHead) -> Layer | None:
+def draw(surfaces: Sequence[Surface], head: Placement) -> Layer | None:
     """Draw surfaces in the given order (the last on top).
 
     Returns:
@@ -97,7 +105,7 @@ def draw(surfaces: Sequence[Surface], head: FittedHead) -> Layer | None:
     return layer
 
 
-def _draw_one(surface: Surface, head: FittedHead) -> Layer | None:
+def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     rows, columns = surface.grid.shape[:2]
     pixels, depth = head.place(surface.grid)
     fine = np.concatenate([pixels, depth[:, None]], axis=1).reshape(rows, columns, 3)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +21,7 @@ from occbench.landmarks.alignment import Matrix, apply, crop, crop_matrix, five_
 from occbench.landmarks.head import FittedHead
 from occbench.manifest import Pair
 from occbench.manifest.ids import pair_id, photo_id
-from occbench.occluders import Occluder, Scene, create
+from occbench.occluders import Occluder, Scene, create, region
 from occbench.occluders.layer import composite
 from occbench.occluders.photometry import Photometry, match, measure
 from occbench.seeding import generator, random_bytes
@@ -150,6 +149,8 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
     if recipe.cycle_variants:
         variant = list(draw.variants)[index % len(draw.variants)]
     scene = _scene(width, height, photo.head, recipe.seed, *key)
+    if occluder.photometric:
+        scene = _lit(scene, Photometry.from_json(photo.photometry))
     parameters = occluder.sample(rng, variant, scene, draw.ranges)
     if occluder.photometric:
         parameters = {**parameters, "photo": photo.photometry}
@@ -207,9 +208,12 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
     head = FittedHead(apply(row.crop_matrix, stored_points(row.landmarks)))
     scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
     parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
-    layer = occluder.render(row.variant, parameters, scene)
     if occluder.photometric:
-        layer = match(layer, Photometry.from_json(row.parameters["photo"]), head, scene.noise)
+        light = Photometry.from_json(row.parameters["photo"])
+        layer = occluder.render(row.variant, parameters, _lit(scene, light))
+        layer = match(layer, light, head, scene.noise)
+    else:
+        layer = occluder.render(row.variant, parameters, scene)
     occluded, mask = composite(clean, layer)
     if not (mask >= _OCCLUDED).any():
         raise Rejected("empty-mask", f"the {row.occluder} ({row.variant}) hides no pixel of the image")
@@ -219,7 +223,7 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
 def complete(row: Pair, occluded: Image, mask: Image) -> Pair:
     """The row with what rendering told: coverage, hashes, and a warning where next to nothing of the face is hidden."""
     hidden = mask >= _OCCLUDED
-    face = _hull(apply(row.crop_matrix, row.landmarks), mask.shape)
+    face = region.hull(apply(row.crop_matrix, row.landmarks), row.width, row.height)
     area = int(np.count_nonzero(face))
     coverage = round(int(np.count_nonzero(face & hidden)) / area, 4) if area else 0.0
     return replace(
@@ -236,12 +240,9 @@ def _scene(width: int, height: int, head: FittedHead, seed: int, *key: str | int
     return Scene(width, height, head, lambda count: random_bytes(count, seed, *key, "noise"))
 
 
-def _hull(points: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """The convex hull of 68 points, drawn in integers (1/16 px)."""
-    corners = cv2.convexHull(np.rint(np.clip(points, -30_000, 30_000) * 16).astype(np.int32))
-    canvas = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(canvas, corners, 1, cv2.LINE_8, 4)
-    return canvas > 0
+def _lit(scene: Scene, light: Photometry) -> Scene:
+    """The scene as drawn objects see it: with what the photograph tells about skin and light."""
+    return replace(scene, skin=light.neutral_skin, side=light.side)
 
 
 def _crop_warnings(matrix: Matrix, shape: tuple[int, ...], width: int, height: int) -> tuple[str, ...]:

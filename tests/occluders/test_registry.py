@@ -142,7 +142,7 @@ def test_ranges_are_respected(name: str, variant: str, scenes: dict[str, Scene])
     for seed in range(10):
         parameters = sampled(name, variant, scenes["frontal"], seed)
         for key, (low, high) in occluder.ranges.items():
-            if key in parameters and isinstance(parameters[key], (int, float)):
+            if type(parameters.get(key)) in (int, float):
                 assert low - 5e-5 <= parameters[key] <= high + 5e-5
     shut = {key: ((low + high) / 2,) * 2 for key, (low, high) in occluder.ranges.items()}
     parameters = sampled(name, variant, scenes["frontal"], ranges=shut)
@@ -157,9 +157,12 @@ WORN = [(name, variant) for name, variant in EVERY if create(name).photometric]
 
 @pytest.mark.parametrize(("name", "variant"), WORN, ids=[f"{name}:{variant}" for name, variant in WORN])
 def test_what_is_worn_moves_with_the_head(name: str, variant: str, scenes: dict[str, Scene], digest: ModuleType) -> None:
+    """Not to the last bit: an arm that leaves the frame is cut by it elsewhere."""
     still, occluder = scenes["frontal"], create(name)
     moved = digest.scene(still.head.points + np.array([5.0, -3.0]), still.width, still.height, "moved")
     parameters = sampled(name, variant, still)
-    before, after = (occluder.render(variant, parameters, scene) for scene in (still, moved))
-    assert (after.x - before.x, after.y - before.y) == (5, -3)
-    assert np.array_equal(after.rgba, before.rgba)
+    blank = np.zeros((still.height, still.width, 3), np.uint8)
+    before, after = (composite(blank, occluder.render(variant, parameters, scene)) for scene in (still, moved))
+    for first, second in zip(before, after, strict=True):
+        gap = np.abs(first[16:-16, 16:-16].astype(np.int32) - second[13:-19, 21:-11])
+        assert np.count_nonzero(gap > 16) < 0.01 * gap.size

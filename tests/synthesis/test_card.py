@@ -10,14 +10,7 @@ from occbench.manifest import MANIFEST, ManifestWriter, Pair, Reject, write_reje
 from occbench.synthesis.card import plain, write_card
 
 SOURCE: Any = SimpleNamespace(name="lfw", licence="Research use only.")
-RECIPE = {
-    "source": "lfw",
-    "seed": 7,
-    "size": 128,
-    "landmarks": ["dlib"],
-    "limit": None,
-    "occluders": {"mask": {"ranges": {"gap": [0, 2]}}},
-}
+RECIPE = {"source": "lfw", "seed": 7, "limit": None, "occluders": {"mask": {"ranges": {"gap": [0, 2]}}}}
 
 
 def pair(number: int, **changes: Any) -> Pair:

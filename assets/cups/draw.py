@@ -1,10 +1,10 @@
 """Draw the cup textures and their profiles: `python -m occbench.assets.cups.draw [FOLDER]`.
 
-A cup is a body of revolution: rows of a texture run from the middle of its top (lid or liquid) over the rim and down the wall to the
-middle of its foot, columns go once around, the middle column towards the camera. Channels are what colours are mixed from (see
+A cup is a body of revolution: rows of a texture run from the middle of its top (lid or liquid) over the rim and down the wall to
+the middle of its foot, columns go once around, the middle column towards the camera. Channels are what colours are mixed from (see
 `occbench/occluders/paint.py`): R shade under light from above the camera, G how far the surface faces the image's right (128 = not
-at all), B ink (0 trim, 128 main, 255 second colour), A alpha. The JSON beside it holds the profile: for each control row the radius
-and the distance below the rim, mm; a mug's also the grid of its handle, (out of the wall, below the rim, sideways).
+at all), B ink (0 trim, 128 main, 255 second colour), A alpha. The JSON beside it holds the profile, for each control row the radius
+and the distance below the rim in mm; the handle's JSON a grid of points (out of the wall, below the rim, sideways).
 """
 
 import json
@@ -75,7 +75,6 @@ class Canvas:
         out, down = (np.interp(self.row, middle, values) for values in (steps[:, 1], -steps[:, 0]))
         length = np.hypot(out, down) + 1e-9
         turn = np.radians(self.angle)
-        # Seen from the front the far inside looks towards us, so only its outward part turns with the angle.
         self.normal = np.stack([out / length * np.sin(turn), down / length, out / length * np.cos(turn)], axis=-1)
 
     def strips(self) -> Field:
@@ -88,7 +87,7 @@ class Canvas:
         shade = (0.40 + 0.44 * lambert + 0.14 * (0.5 - 0.5 * self.normal[..., 1])) * self.dark
         shade = shade * np.where(self.foot, 0.84, 1) + self.gloss * self.strips() * self.side
         out = np.stack([shade, 0.5 + 0.5 * self.normal[..., 0], self.ink, self.alpha], axis=-1)
-        image = np.rint(np.clip(out, 0, 1) * 255).astype(np.uint8)
+        image: npt.NDArray[np.uint8] = np.rint(np.clip(out, 0, 1) * 255).astype(np.uint8)
         return np.asarray(cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
@@ -104,11 +103,12 @@ MUG: Profile = [
     (0, 14), (38.8, 14), (40, 0.6), (41.2, 0), (42.4, 1.6), (42.4, 26), (42.4, 50), (42.3, 74), (40.8, 89), (36, 96), (0, 94),
 ]  # fmt: skip
 GLASS: Profile = [
-    (0, 30), (37, 30), (39, 0.6), (39.8, 0), (40.4, 1.5), (39.4, 20), (38.2, 40), (36.6, 66), (34.9, 92), (33.4, 112), (30, 117), (0, 116),
+    (0, 30), (37, 30), (39, 0.6), (39.8, 0), (40.4, 1.5), (39.4, 20), (38.2, 40), (36.6, 66), (34.9, 92), (33.4, 112), (30, 117),
+    (0, 116),
 ]  # fmt: skip
 TUMBLER: Profile = [
-    (0, 6), (31, 6), (35.5, 0), (38, 1.5), (39.5, 12), (41, 15), (40.4, 20), (39.4, 52), (38, 85), (36.4, 118), (34.5, 150), (31, 152),
-    (0, 151),
+    (0, 6), (31, 6), (35.5, 0), (38, 1.5), (39.5, 12), (41, 15), (40.4, 20), (39.4, 52), (38, 85), (36.4, 118), (34.5, 150),
+    (31, 152), (0, 151),
 ]  # fmt: skip
 
 
@@ -249,7 +249,8 @@ def handle_texture() -> npt.NDArray[np.uint8]:
     # At the top of the loop the bar's outside looks up, at its foot down.
     up = np.cos(v * math.pi) * across
     shade = 0.46 + 0.34 * np.clip(facing, 0, 1) + 0.18 * up + 0.10 * bump(across, 0.45, 0.12)
-    return np.rint(np.clip(np.stack([shade, 0.5 + 0 * u, 0.5 + 0 * u, 1 + 0 * u], axis=-1), 0, 1) * 255).astype(np.uint8)
+    out = np.stack([shade, np.full_like(u, 0.5), np.full_like(u, 0.5), np.ones_like(u)], axis=-1)
+    return np.asarray(np.rint(np.clip(out, 0, 1) * 255), dtype=np.uint8)
 
 
 def draw(name: str) -> tuple[npt.NDArray[np.uint8], dict[str, object]]:

@@ -142,11 +142,11 @@ class Canvas:
 
 def wrinkles(c: Canvas, seed: int, amount: float) -> None:
     """A few broad folds, tension lines towards the corners where loops pull, and finer gathers close to them."""
-    c.height += amount * 1.6 * cloud(seed, (110, 170), c.shape)
+    c.height += amount * 1.5 * cloud(seed, (130, 200), c.shape)
     for k, (start, slope) in enumerate(((58.0, -0.42), (68.0, 0.36))):
         line = start + slope * (c.a - 15) + 5 * cloud(seed + 20 + k, (400, 200), c.shape)
-        c.height += 1.6 * amount * bump(c.t, line, 5.0) * smooth(10, 40, c.a) * (1 + 0.5 * np.sign(c.s) * (-1) ** (k + seed))
-    c.height += 0.5 * amount * smooth(50, 90, c.a) * cloud(seed + 2, (18, 120), c.shape)
+        c.height += 1.1 * amount * bump(c.t, line, 5.0) * smooth(10, 40, c.a) * (1 + 0.5 * np.sign(c.s) * (-1) ** (k + seed))
+    c.height += 0.3 * amount * smooth(50, 90, c.a) * cloud(seed + 2, (18, 120), c.shape)
 
 
 def surgical(c: Canvas, seed: int) -> None:
@@ -159,15 +159,15 @@ def surgical(c: Canvas, seed: int) -> None:
         line = middle + (68 - middle) * 0.16 * (c.a / 85) ** 2 + 1.2 * cloud(seed + 10 + k, (400, 130), c.shape)
         gap = c.t - line
         lip = smooth(-11, 0, gap)
-        depth = 1.7 + 0.5 * (c.a / 85) ** 2
+        depth = 1.2 + 0.4 * (c.a / 85) ** 2
         c.height += depth * lip * smooth(1.6, -1.0, gap)
-        c.dark *= 1 - 0.17 * smooth(-0.8, 0.8, gap) * np.exp(-np.clip(gap, 0, None) / 3.5)
+        c.dark *= 1 - 0.20 * smooth(-0.6, 0.6, gap) * np.exp(-np.clip(gap, 0, None) / 2.2)
         c.dark *= 1 + 0.05 * bump(gap, -2.0, 1.5)
     wrinkles(c, seed, 1.0)
     c.height += 0.9 * bump(c.t, top + 6, 2.2) * smooth(52, 46, c.a)  # nose wire
     for offset in (3.0, 10.5):  # hem of the folded upper edge
-        c.dark *= 1 - 0.07 * bump(c.t, top + offset, 0.6)
-    c.dark *= 1 - 0.08 * bump(c.t, bottom - 5, 0.7)
+        c.dark *= 1 - 0.16 * bump(c.t, top + offset, 0.7)
+    c.dark *= 1 - 0.16 * bump(c.t, bottom - 5, 0.7)
     for offset in (3.0, 7.5):
         weld = 0.5 + 0.5 * np.sign(np.sin(c.t * 2.2))
         c.dark *= 1 - 0.10 * bump(c.a, 85 - offset, 0.8) * weld
@@ -197,31 +197,35 @@ def folded(c: Canvas, seed: int) -> None:
     c.dark *= 1 - 0.08 * smooth(95, 100, c.a)
 
 
-def cup(c: Canvas, seed: int, *, valve: bool) -> None:
-    """A moulded N95: a rim, embossed ribs, a metal nose clip, an exhalation valve, two head straps."""
-    top = 4 + 30 * np.clip(c.a / 84, 0, 1) ** 2.0
-    bottom = 119 - 34 * np.clip(c.a / 84, 0, 1) ** 2.2
-    body = smooth(-0.4, 0.4, c.t - top) * smooth(-0.4, 0.4, bottom - c.t) * smooth(0.5, -0.5, c.a - 82)
-    rim = np.minimum(np.minimum(c.t - top, bottom - c.t), 84 - c.a)
-    c.height += 3.0 * smooth(1, 9, rim)
-    c.dark *= 1 - 0.14 * bump(rim, 7.5, 0.9)
-    for middle in (44.0, 84.0):
-        c.height += 1.0 * bump(c.t, middle + 6 * (c.a / 80) ** 2, 2.6) * smooth(70, 58, c.a)
-    wrinkles(c, seed, 0.35)
+def panelled(c: Canvas, seed: int, *, valve: bool) -> None:
+    """An N95 of three panels: two embossed horizontal seams and a middle ridge, a metal nose clip, perhaps a valve, two head straps."""
+    top = 3 + 26 * np.clip(c.a / 94, 0, 1) ** 1.8
+    bottom = 121 - 36 * np.clip(c.a / 94, 0, 1) ** 2.0
+    body = smooth(-0.4, 0.4, c.t - top) * smooth(-0.4, 0.4, bottom - c.t) * smooth(0.5, -0.5, c.a - 92)
+    for middle, slope in ((42.0, 0.06), (86.0, -0.08)):
+        line = middle + slope * c.a
+        c.height += 1.6 * bump(c.t, line, 2.2)
+        c.dark *= 1 - 0.13 * bump(c.t, line + 2.2, 1.0)
+    c.height += 2.0 * np.exp(-c.a / 5.0)
+    c.dark *= 1 - 0.12 * bump(c.a, 0, 0.7)
+    rim = np.minimum(c.t - top, bottom - c.t)
+    c.height += 1.2 * smooth(0, 7, rim)
+    c.dark *= 1 - 0.10 * bump(rim, 4, 0.8)
+    wrinkles(c, seed, 0.8)
     c.add(body)
     clip = smooth(0.4, -0.4, np.abs(c.t - top - 9) - 2.2) * smooth(38, 36, c.a)
     c.ink = np.where(clip > 0.5, 0.18, c.ink)
     c.height += 0.8 * clip
     if valve:
-        ring = np.hypot(c.s - 26, c.t - 74)
+        ring = np.hypot(c.s - 26, c.t - 64)
         plate = smooth(13, 12, ring)
         c.ink = np.where(plate > 0.5, 0.0, c.ink)
         c.height += 2.6 * plate - 1.2 * smooth(8.5, 7.5, ring)
-        slats = 0.5 + 0.5 * np.sin((c.t - 74) * 1.7)
+        slats = 0.5 + 0.5 * np.sin((c.t - 64) * 1.7)
         c.dark *= 1 - 0.22 * slats * smooth(8, 7, ring) - 0.15 * bump(ring, 13.2, 0.8)
-    c.add(c.band([(80, 34), (110, 14), (166, -6)], 5.0), ink=0.0)
-    c.add(c.band([(78, 82), (110, 92), (166, 104)], 5.0), ink=0.0)
-    c.dark *= 1 - 0.08 * smooth(82, 88, c.a)
+    c.add(c.band([(88, 34), (120, 24), (166, 10)], 5.0), ink=0.0)
+    c.add(c.band([(88, 84), (120, 94), (166, 106)], 5.0), ink=0.0)
+    c.dark *= 1 - 0.08 * smooth(92, 98, c.a)
 
 
 def moulded(c: Canvas, seed: int) -> None:
@@ -308,8 +312,8 @@ STYLES: dict[str, tuple[float, float, Callable[[Canvas], None], float]] = {
     "surgical-a": (0.0, 0.0, lambda c: surgical(c, 101), 0.05),
     "surgical-b": (3.0, 0.0, lambda c: surgical(c, 202), 0.05),
     "folded": (10.0, 8.0, lambda c: folded(c, 303), 0.04),
-    "cup": (12.0, 2.0, lambda c: cup(c, 404, valve=False), 0.03),
-    "cup-valve": (12.0, 2.0, lambda c: cup(c, 505, valve=True), 0.03),
+    "panelled": (10.0, 8.0, lambda c: panelled(c, 404, valve=False), 0.03),
+    "panelled-valve": (10.0, 8.0, lambda c: panelled(c, 505, valve=True), 0.03),
     "moulded": (5.0, 4.0, lambda c: moulded(c, 606), 0.05),
     "cloth": (4.0, 3.0, lambda c: cloth(c, 707, None), 0.0),
     "cloth-dots": (4.0, 3.0, lambda c: cloth(c, 708, dots), 0.0),

@@ -39,9 +39,9 @@ _PALETTES: dict[str, list[tuple[Colour, Colour, Colour]]] = {
     ],
     "paper-open": [(_WHITE, (186, 34, 40), _COFFEE), (_WHITE, (42, 74, 150), _COFFEE), (_WHITE, _WHITE, _COFFEE)],
     "mug": [
-        ((170, 44, 48), _WHITE, _COFFEE), ((40, 66, 120), _WHITE, _COFFEE), (_BLACK, (226, 216, 196), _COFFEE), (_WHITE, _BLACK, _COFFEE),
-        (_WHITE, (168, 38, 40), _COFFEE), (_WHITE, (44, 74, 128), _COFFEE), (_WHITE, (60, 104, 84), (112, 60, 24)),
-        ((96, 62, 34), (214, 166, 68), _COFFEE), (_WHITE, (118, 132, 142), (112, 60, 24)),
+        ((170, 44, 48), _WHITE, _COFFEE), ((40, 66, 120), _WHITE, _COFFEE), (_BLACK, (226, 216, 196), _COFFEE),
+        (_WHITE, _BLACK, _COFFEE), (_WHITE, (168, 38, 40), _COFFEE), (_WHITE, (44, 74, 128), _COFFEE),
+        (_WHITE, (60, 104, 84), (112, 60, 24)), ((96, 62, 34), (214, 166, 68), _COFFEE), (_WHITE, (118, 132, 142), (112, 60, 24)),
     ],
     "tumbler": [
         (_BLACK, (62, 66, 72), _WHITE), (_BLACK, (40, 60, 96), _WHITE), (_BLACK, (140, 38, 44), _WHITE), (_BLACK, _WHITE, _BLACK),
@@ -57,10 +57,11 @@ _DRINKS: list[tuple[Colour, float]] = [
 class Cup:
     """See the module. Parameters, all stored in the manifest:
 
-    `style` (texture), `trim`, `main`, `second` (R, G, B), `wide` and `tall` (factors), `tilt` (tangent of the angle by which its foot
-    comes forwards, 1 when drinking up), `lean` (tangent of the sideways angle), `gap` (mm between the rim and the lips), `lift` (mm up),
-    `hand` (it is held), `right` (the hand is at the image's right, a handle opposite), `grip` (how far down the hand is, as a share of
-    the height), `size` (factor of the hand), `spin` (tangent of the angle by which a handle comes forwards), `skin`, `sleeve` (R, G, B).
+    `style` (texture), `trim`, `main`, `second` (R, G, B), `wide` and `tall` (factors), `tilt` (tangent of the angle by which its
+    foot comes forwards, 0 upright, 1 drinking), `lean` (tangent of the sideways angle), `gap` (mm between rim and lips), `lift` (mm
+    up), `hand` (it is held), `right` (the hand is at the image's right and a handle opposite; without a hand, the handle), `grip`
+    (how far down the hand is, as a share of the height), `size` (factor of the hand), `spin` (tangent of the angle by which a
+    handle comes forwards), `skin`, `sleeve` (R, G, B).
     """
 
     name = "cup"
@@ -108,7 +109,7 @@ class Cup:
         if drawn is None:
             raise Rejected("hidden", "no part of the cup faces the camera")
         layer = colourise(within(drawn, scene.width, scene.height), *colours, side=scene.side)
-        layer = over(layer, contact_shadow(layer, stand.pose.scale, reach=6.0, drop=3.0, strength=100))
+        layer = over(layer, contact_shadow(layer, stand.pose.scale, reach=6.0, drop=3.0, strength=80))
         if parameters["hand"]:
             held = hand("wrapped", stand.grip(parameters), parameters, scene)
             layer = over(held, over(contact_shadow(held, stand.pose.scale, reach=3.0, drop=2.0, strength=110), layer))

@@ -85,7 +85,7 @@ class Hand:
         head = scene.head.pose
         pose = Pose(head.rotation, head.scale * parameters["size"], (float(pivot[0]), float(pivot[1])))
         layer = hand(variant, _turned(pose, mirror * parameters["turn"]), parameters, scene)
-        return over(layer, contact_shadow(layer, head.scale, reach=6.0, drop=4.0, strength=110))
+        return over(layer, contact_shadow(layer, head.scale, reach=6.0, drop=4.0, strength=80))
 
 
 def refuse_profiles(yaw: float, what: str) -> None:
@@ -140,7 +140,7 @@ def hand(pose_name: str, pose: Pose, parameters: Parameters, scene: Scene) -> La
         raise Rejected("hidden", "the hand faces away from the camera")
     skin = stored(parameters["skin"])
     # The texture's shade of flesh is about 0.8. Hands are a little grayer than cheeks; nails and knuckles are pinker.
-    flesh = np.minimum((skin * 7 + int(skin.sum()) // 3) * 130 // 800, 255)
+    flesh = np.minimum((skin * 7 + int(skin.sum()) // 3) * 124 // 800, 255)
     pink = np.minimum(flesh * (108, 97, 100) // 100, 255)
     return colourise(layer, stored(parameters["sleeve"]), flesh, pink, side=mirror * scene.side, warm=0.15)
 

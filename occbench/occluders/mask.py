@@ -41,7 +41,7 @@ _PALETTES: dict[str, list[tuple[Colour, float]]] = {
 _STYLES: dict[str, list[tuple[str, float]]] = {
     "surgical": [("surgical-a", 1), ("surgical-b", 1)],
     "kn95": [("folded", 1)],
-    "n95": [("cup", 1), ("cup-valve", 1)],
+    "n95": [("panelled", 1), ("panelled-valve", 1)],
     "moulded": [("moulded", 1)],
     "cloth": [("cloth", 3), ("cloth-heather", 1)],
     "printed": [
@@ -73,7 +73,7 @@ class Mask:
         "lift": (-9.0, 0.0),
         "puff": (-2.0, 4.0),
         "tilt": (-0.04, 0.04),
-        "key": (-0.25, 0.25),
+        "key": (-0.35, 0.35),
     }
 
     def sample(
@@ -122,7 +122,7 @@ class Mask:
         return over(layer, contact_shadow(layer, scene.head.pose.scale))
 
 
-def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 60) -> Layer:
+def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 42) -> Layer:
     """The soft shadow that a worn thing throws on the skin around it.
 
     Args:

@@ -16,7 +16,7 @@ MARGIN = 10  # px around the frame that blurring can bring into it
 
 
 def colourise(
-    layer: Layer, trim: Sequence[int], main: Sequence[int], second: Sequence[int], *, side: float, warm: float = 0.0
+    layer: Layer, trim: npt.ArrayLike, main: npt.ArrayLike, second: npt.ArrayLike, *, side: float, warm: float = 0.0
 ) -> Layer:
     """Colours from the channels (shade, side, ink, alpha): trim, main and second colour mixed by ink, then shaded.
 

@@ -201,7 +201,7 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
         mask: (H, W) uint8 alpha.
 
     Raises:
-        Rejected: nothing of the occluder falls into the frame, or covers it (`empty-mask`).
+        Rejected: nothing of the occluder falls into the frame, or covers it (`empty-mask`), or it changes nothing (`invisible`).
         ValueError, KeyError, TypeError: parameters that the occluder cannot read (only in rows that others wrote).
     """
     occluder: Occluder = occluder_called(row.occluder)
@@ -217,6 +217,8 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
     occluded, mask = composite(clean, layer)
     if not (mask >= _OCCLUDED).any():
         raise Rejected("empty-mask", f"the {row.occluder} ({row.variant}) hides no pixel of the image")
+    if np.array_equal(occluded, clean):
+        raise Rejected("invisible", f"the {row.occluder} ({row.variant}) looks like what it hides")
     return occluded, mask
 
 

@@ -1,0 +1,162 @@
+"""The folder a run writes to: what it may touch there, what is finished, and whether an interrupted run can go on.
+
+Images go straight to their final names, each whole or not at all. A shard counts as finished once its rows are on the disk as
+`.occbench/NNNNNN.parquet`; until then resuming makes its files again, with the same bytes. `.occbench/run.json` says what the run is:
+a resume with anything else is refused.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from occbench.atomic import writing
+from occbench.errors import InputError, OccbenchError, UsageError
+from occbench.images import write_atomic
+from occbench.manifest import MANIFEST, read
+
+FOLDERS = ("clean", "occluded", "mask")
+# Everything else that a data set's folder holds.
+FILES = (MANIFEST, "manifest.csv", "metadata.jsonl", "rejects.csv", "recipe.yaml", "README.md", "contact_sheet.png")
+_WORK, _RUN = ".occbench", "run.json"
+
+
+class Workspace:
+    """The output folder of one run.
+
+    Args:
+        out: the folder; made if missing.
+        run: what identifies the run, plain JSON-able data.
+        resume: go on with what is there, if it is the same run.
+        overwrite: first delete what an earlier run left there, and nothing else.
+
+    Raises:
+        UsageError: the folder is not empty and neither was asked for, or what is there belongs to another run.
+        InputError: it cannot be made or written to.
+        RunError: the disk is full.
+    """
+
+    def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        self.out, self._work = out, out / _WORK
+        run = json.loads(json.dumps(run))
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is a file; --out needs a folder.")
+        if overwrite and out.is_dir():
+            self._clear()
+        before = self._before()
+        if before is not None and not resume:
+            raise UsageError(f"{out} already holds a run: add --resume to go on with it, or --overwrite to delete it first.")
+        if before is None and out.is_dir() and any(out.iterdir()):
+            raise UsageError(f"{out} is not empty, and what is there is no run of occbench: choose another folder.")
+        if before is not None and before["run"] != run:
+            raise UsageError(f"{out} holds another run, which cannot be resumed: {'; '.join(_differences(before['run'], run))}.")
+        self.finished = bool(before and before["finished"])
+        if before is None:
+            try:
+                self._work.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder for --out.") from None
+            self._say(run, finished=False)
+        self._run = run
+        if before is not None and not self.finished:
+            self._sweep()
+
+    def shard(self, number: int) -> Path:
+        """Where the rows of a shard go; its rejects lie beside it."""
+        return self._work / f"{number:06d}.parquet"
+
+    def rejects(self, number: int) -> Path:
+        """Where the rejects of a shard go."""
+        return self._work / f"{number:06d}.rejects.csv"
+
+    def done(self, number: int) -> bool:
+        """The shard is finished."""
+        return self.shard(number).exists()
+
+    def finish(self) -> None:
+        """The data set is complete: forget the shards, remember that it is."""
+        self._say(self._run, finished=True)
+        for file in self._work.iterdir():
+            if file.name != _RUN:
+                file.unlink()
+
+    def _say(self, run: Mapping[str, Any], *, finished: bool) -> None:
+        document = json.dumps({"finished": finished, "run": run}, indent=1, sort_keys=True)
+        write_atomic(self._work / _RUN, document.encode() + b"\n")
+
+    def _before(self) -> dict[str, Any] | None:
+        """What the run that was here before says of itself."""
+        path = self._work / _RUN
+        try:
+            said = json.loads(path.read_bytes())
+            if not isinstance(said, dict) or not isinstance(said["run"], dict) or not isinstance(said["finished"], bool):
+                raise ValueError("not what a run writes")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path} cannot be read ({error}); add --overwrite, or choose another folder.") from None
+        return said
+
+    def _sweep(self) -> None:
+        """Remove the temporary files of a killed run."""
+        for folder in (*(self.out / name for name in FOLDERS), self._work):
+            for leftover in folder.rglob(".*.tmp") if folder.is_dir() else ():
+                leftover.unlink(missing_ok=True)
+        for leftover in self.out.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        """Delete what an earlier run made: the files that its manifest, or its finished shards, list, and its own records."""
+        manifests = [self.out / MANIFEST, *sorted(self._work.glob("*.parquet"))]
+        known = [path for path in manifests if path.is_file()]
+        if not known and not (self._work / _RUN).exists():
+            return
+        for manifest in known:
+            try:
+                for row in read(manifest):
+                    for path in (row.clean_path, row.occluded_path, row.mask_path):
+                        _unlink_inside(self.out, path)
+            except OccbenchError as error:
+                raise InputError(f"--overwrite deletes only what a manifest lists, and {error}") from error
+        with writing(self.out):
+            self._sweep()
+            for name in FILES:
+                (self.out / name).unlink(missing_ok=True)
+            for folder in FOLDERS:
+                _remove_empty(self.out / folder)
+            if self._work.is_dir() and not self._work.is_symlink():
+                shutil.rmtree(self._work)
+
+
+def _unlink_inside(out: Path, relative: str) -> None:
+    path = out / relative
+    if path.parent.resolve().is_relative_to(out.resolve()):  # no link may lead the deletion elsewhere
+        with writing(path):
+            path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for child in list(folder.iterdir()):
+        if child.is_dir():
+            _remove_empty(child)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Every setting that changed, as `key: old -> new`."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield f"{key}: {old.get(key, 'not there')} -> {new.get(key, 'not there')}"
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value

@@ -133,8 +133,10 @@ def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
             except Rejected as rejected:
                 result.rejects.append(Reject(row.source, row.image_id, row.occluder, rejected.reason, rejected.detail))
                 continue
-            _save(shard.place.out, {row.clean_path: clean, row.occluded_path: occluded, row.mask_path: mask})
+            _save(shard.place.out, {row.occluded_path: occluded, row.mask_path: mask})
             result.rows.append(row)
+        if result.rows and result.rows[-1].clean_path == rows[0].clean_path:
+            _save(shard.place.out, {rows[0].clean_path: clean})
     return _finish(shard.place, result)
 
 
@@ -175,14 +177,9 @@ def _source(name: str, root: Path | None, options: tuple[tuple[str, Any], ...]) 
 def _save(out: Path, images: Mapping[str, Image]) -> None:
     for relative, image in images.items():
         path = out / relative
-        _folder(path.parent)
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, encode_png(image), fsync=False)
-
-
-@cache
-def _folder(path: Path) -> None:
-    with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
 
 
 def _finish(place: Place, result: Result) -> tuple[int, int, int]:

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from occbench.errors import RunError
@@ -37,8 +39,8 @@ def mapped(function: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iter
         return
     waiting: deque[Future[R]] = deque()
     left = iter(tasks)
-    # Spawned, because forking a process that has threads may hang; interrupts are for this process alone.
-    with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    # Spawned, because forking a process that has threads may hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _become_worker) as pool:
         try:
             waiting.extend(pool.submit(function, task) for task in islice(left, 4 * workers))
             while waiting:
@@ -48,3 +50,11 @@ def mapped(function: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iter
             raise RunError("A worker process died, probably for lack of memory. Try again with fewer --workers.") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _become_worker() -> None:
+    """Leave interrupts to the parent, and end with it: after `kill -9` nobody must go on writing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()

@@ -61,9 +61,7 @@ class Occluder(Protocol):
     photometric: bool
     ranges: Mapping[str, tuple[float, float]]
 
-    def sample(
-        self, rng: np.random.Generator, variant: str, scene: Scene, ranges: Mapping[str, tuple[float, float]]
-    ) -> Parameters:
+    def sample(self, rng: np.random.Generator, variant: str, scene: Scene, ranges: Mapping[str, tuple[float, float]]) -> Parameters:
         """Draw the parameters of one occluder: JSON-able, floats rounded to 4 decimals. `ranges` is complete (defaults filled in).
 
         Raises:

@@ -22,7 +22,6 @@ class Layer:
     y: int
 
 
-
 def _divide_255(v: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """v / 255 rounded half up, for 0 <= v <= 65025."""
     return (v + 127) // 255

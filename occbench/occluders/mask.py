@@ -76,9 +76,7 @@ class Mask:
         "key": (-0.35, 0.35),
     }
 
-    def sample(
-        self, rng: np.random.Generator, variant: str, scene: Scene, ranges: Mapping[str, tuple[float, float]]
-    ) -> Parameters:
+    def sample(self, rng: np.random.Generator, variant: str, scene: Scene, ranges: Mapping[str, tuple[float, float]]) -> Parameters:
         """Draw the parameters of one mask.
 
         Raises:

@@ -71,9 +71,7 @@ class Photometry:
         )
         if not in_range:
             raise ValueError("photometry out of range")
-        return Photometry(
-            (gain[0], gain[1], gain[2]), side, blur, grain, (round(skin[0]), round(skin[1]), round(skin[2]))
-        )
+        return Photometry((gain[0], gain[1], gain[2]), side, blur, grain, (round(skin[0]), round(skin[1]), round(skin[2])))
 
 
 def measure(image: Image, points: npt.NDArray[np.float64]) -> Photometry:

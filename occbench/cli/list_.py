@@ -1,0 +1,81 @@
+"""`occbench list`."""
+
+import ast
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from occbench import registry
+from occbench.faces import SOURCES
+from occbench.landmarks import DETECTORS
+from occbench.occluders import OCCLUDERS, create
+from occbench.synthesis import benchmarks
+
+
+def _described(kind: str, builtin: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Names and what their classes say of themselves, read from the files: nothing heavy is imported."""
+    return [{"name": name, "about": _docstring(target)} for name, target in registry.names(kind, builtin).items()]
+
+
+def _docstring(target: str) -> str:
+    module, _, name = target.partition(":")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return "cannot be imported"
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return next(((ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ") for node in classes), "")
+
+
+def _occluders() -> list[dict[str, Any]]:
+    rows = []
+    for name in registry.names("occluders", OCCLUDERS):
+        occluder = create(name)
+        rows.append({"name": name, "variants": dict(occluder.variants), "ranges": {k: list(v) for k, v in occluder.ranges.items()}})
+    return rows
+
+
+def _benchmarks() -> list[dict[str, Any]]:
+    return [{"name": name} for name in benchmarks.names()]
+
+
+KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "sources": lambda: _described("sources", SOURCES),
+    "landmarks": lambda: _described("landmarks", DETECTORS),
+    "occluders": _occluders,
+    "baselines": list,
+    "methods": list,
+    "metrics": list,
+    "benchmarks": _benchmarks,
+}
+
+
+@click.command("list", short_help="What can be chosen.")
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def list_(kind: str, as_json: bool) -> None:
+    """Show the names of one KIND, with what belongs to them: of occluders the variants with their weights, and the ranges that a
+    recipe may change.
+
+    \b
+    Examples:
+      occbench list occluders
+      occbench list sources --json
+    """
+    rows = KINDS[kind]()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif not rows:
+        click.echo(f"This version of occbench has no {kind} yet.")
+    for row in () if as_json else rows:
+        click.echo(row["name"])
+        if "about" in row:
+            click.echo(f"    {row['about']}")
+        if "variants" in row:
+            total = sum(row["variants"].values())
+            click.echo("    variants  " + ", ".join(f"{v} {100 * w / total:.0f} %" for v, w in row["variants"].items()))
+            click.echo("    ranges    " + (", ".join(f"{k} {a:g}..{b:g}" for k, (a, b) in row["ranges"].items()) or "none"))

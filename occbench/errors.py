@@ -1,4 +1,4 @@
-"""Errors a user can act on. Each says what was looked for, where, and what to do; the CLI prints them and exits with `exit_code`."""
+"""Errors that say what was looked for, where, and what to do; the CLI prints them and exits with their `exit_code`."""
 
 
 class OccbenchError(Exception):
@@ -27,7 +27,7 @@ class MismatchError(OccbenchError):
     exit_code = 4
 
 
-class Rejected(Exception):
+class Rejected(Exception):  # noqa: N818
     """One photograph (or one pair) that cannot be used. Not a failure of the run: it becomes a row of `rejects.csv`.
 
     `reason` is a short stable code (`undecodable`, `no-face`, `bad-geometry`, ...), `detail` a sentence for a person.

@@ -104,6 +104,20 @@ def decode_exact(data: bytes) -> Pixels:
         return np.array(image, dtype=np.uint8)
 
 
+def decode_rgba(data: bytes) -> Pixels:
+    """The stored pixels of one of our own textures, an 8-bit RGBA PNG: (H, W, 4) uint8, alpha not multiplied in.
+
+    Raises:
+        Rejected: as `decode_exact`.
+    """
+    with _decoding():
+        image = _open(data, _EXACT, 1)
+        if image.mode != "RGBA":
+            raise Rejected("undecodable", "not RGBA")
+        image.load()
+        return np.array(image, dtype=np.uint8)
+
+
 def encode_png(image: Pixels, level: int = 1) -> bytes:
     """A PNG file of (H, W, 3) uint8 RGB or (H, W) uint8 gray.
 

@@ -12,15 +12,17 @@ import pytest
 
 from occbench.cli import main
 from occbench.landmarks import head
-from occbench.manifest import SCHEMA
+from occbench.manifest.schema import SCHEMA
 from occbench.occluders import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md")])
 
 
-def python_samples(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page in one language (empty for plain ones)."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return [text for name, text in fenced if name == language]
 
 
 def load_script(path: Path) -> ModuleType:
@@ -47,7 +49,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_exist_with_these_options(page: Path) -> None:
     context = click.Context(main)
-    for line in re.findall(r"^occbench (.+)$", page.read_text(encoding="utf-8"), flags=re.M):
+    for line in re.findall(r"^occbench (.+)$", "".join(blocks(page, "")), flags=re.M):
         words = line.split("#")[0].split()
         command: Any = main.get_command(context, words[0])
         assert command is not None, f"{page.name}: occbench {words[0]}"
@@ -69,7 +71,7 @@ def test_every_manifest_column_is_described() -> None:
 
 def test_the_sample_occluder_works() -> None:
     names: dict[str, Any] = {}
-    exec(python_samples("docs/extending.md")[0], names)
+    exec(blocks(ROOT / "docs" / "extending.md", "python")[0], names)
     occluder = names["EyeBar"]()
     points = head.POINTS[:, :2] * 0.6 + 64
     scene = Scene(128, 128, head.FittedHead(points), lambda n: np.zeros(n, np.uint8))
@@ -82,6 +84,6 @@ def test_the_sample_occluder_works() -> None:
 
 def test_the_readme_sample_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (sample,) = python_samples("README.md")
+    (sample,) = blocks(ROOT / "README.md", "python")
     exec(sample, {})
     assert list(tmp_path.iterdir()) != []

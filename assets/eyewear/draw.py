@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import cv2
+
 from occbench.assets.eyewear.frames import FRAMES, Image, draw_frame, grids
 from occbench.assets.eyewear.reflections import REFLECTIONS, draw_reflection
 

@@ -6,6 +6,7 @@ In a scene, u runs from 0 (left) to 1 (right) and v from 0 (top) to 1 (bottom); 
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
 from occbench.assets.eyewear.frames import Field, Image, cloud, shrink, smooth
 
 Scene = Callable[[Field, Field], Field]

@@ -149,8 +149,8 @@ def estimate_pose(points: npt.ArrayLike) -> Pose:
 
 
 class FittedHead:
-    """A head fitted to one face: pose plus what the pose leaves unexplained (proportions, expression), so that things placed in head
-    coordinates follow *this* face's jaw and nose.
+    """A head fitted to one face: pose plus what the pose leaves unexplained (proportions, expression), so that things placed in
+    head coordinates follow *this* face's jaw and nose.
 
     Args:
         points: 68 landmarks in the pixels to draw in, (68, 2).

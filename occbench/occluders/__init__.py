@@ -1,4 +1,4 @@
-"""What hides the face: one small class an occluder, each sampling parameters and rendering one RGBA layer. No files, no manifests."""
+"""What hides the face: one small class an occluder, which samples parameters and renders one RGBA layer. No files, no manifests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -16,8 +16,7 @@ from occbench.landmarks.head import Pose
 from occbench.occluders import Parameters, Scene, textures
 from occbench.occluders.hand import Rigid, hand, refuse_profiles, skin_and_sleeve
 from occbench.occluders.layer import Layer, over
-from occbench.occluders.mask import contact_shadow
-from occbench.occluders.paint import Colour, choose, colourise, jitter, stored, within
+from occbench.occluders.paint import Colour, choose, colourise, contact_shadow, jitter, stored, within
 from occbench.occluders.region import CIRCLE
 from occbench.occluders.surface import Array, Surface, Texture, draw
 

@@ -15,8 +15,7 @@ from occbench.errors import Rejected
 from occbench.landmarks.head import Pose
 from occbench.occluders import Parameters, Scene, textures
 from occbench.occluders.layer import Layer, over
-from occbench.occluders.mask import contact_shadow
-from occbench.occluders.paint import MARGIN, Colour, choose, colourise, jitter, stored
+from occbench.occluders.paint import MARGIN, Colour, choose, colourise, contact_shadow, jitter, stored
 from occbench.occluders.surface import Array, Surface, draw
 
 _YAW = 60  # degrees; beyond, a flat hand is seen too much from the side

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -83,3 +84,23 @@ def stored(colour: Sequence[int]) -> npt.NDArray[np.int32]:
     if levels.shape != (3,) or levels.min() < 0 or levels.max() > 255:
         raise ValueError(f"no colour: {colour}")
     return levels
+
+
+def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 42) -> Layer:
+    """The soft shadow that a worn thing throws on the skin around it.
+
+    Args:
+        layer: the thing.
+        scale: px per mm.
+        reach: Gaussian sigma of the shadow in mm.
+        drop: how far below the thing it lies, mm.
+        strength: largest alpha, at most 127, so that it never counts as occluded.
+    """
+    sigma = max(0.5, round(reach * scale * 8) / 8)
+    pad = int(3 * sigma) + 1
+    alpha = np.pad(layer.rgba[..., 3], pad)
+    blurred = cv2.GaussianBlur(alpha, (2 * pad + 1, 2 * pad + 1), sigma, borderType=cv2.BORDER_CONSTANT)
+    rgba = np.zeros((*alpha.shape, 4), np.uint8)
+    rgba[..., :3] = (24, 14, 12)
+    rgba[..., 3] = (blurred.astype(np.int32) * strength + 127) // 255
+    return Layer(rgba, layer.x - pad, layer.y - pad + round(drop * scale))

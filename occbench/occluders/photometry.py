@@ -79,8 +79,8 @@ def measure(image: Image, points: npt.NDArray[np.float64]) -> Photometry:
 
     Exposure: how bright white would be, from the brightest tones of the frame and of the face. Colour: shades-of-gray with p = 6
     (Finlayson and Trezzi 2004), at half strength because faces are not gray. Side light: the two cheeks' medians. Grain: Immerkær
-    (1996), with a median in place of the mean so that edges do not count. Sharpness: the ratio of gradients before and after a known
-    blur at the strongest edges (Zhuo and Sim 2011).
+    (1996), with a median in place of the mean so that edges do not count. Sharpness: the ratio of gradients before and after a
+    known blur at the strongest edges (Zhuo and Sim 2011).
 
     Args:
         image: (H, W, 3) uint8 RGB, the clean image in output pixels.
@@ -187,7 +187,7 @@ def _grain(luma: Image) -> float:
 
 
 def _blur(luma: Image) -> float:
-    """Gaussian sigma in px that an ideal edge needs to look as sharp as the sharpest edges here, beyond what texture sampling blurs."""
+    """Gaussian sigma in px that a drawn edge needs to look as sharp as the sharpest edges here."""
     once = cv2.GaussianBlur(luma.astype(np.float32), (7, 7), 1.0)
     energy = []
     for values in (luma.astype(np.float32), once):

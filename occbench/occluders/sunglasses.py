@@ -15,8 +15,7 @@ from occbench.errors import Rejected
 from occbench.landmarks.head import FittedHead
 from occbench.occluders import Parameters, Scene, textures
 from occbench.occluders.layer import Image, Layer, over
-from occbench.occluders.mask import contact_shadow
-from occbench.occluders.paint import Colour, choose, jitter, stored
+from occbench.occluders.paint import Colour, choose, contact_shadow, jitter, stored
 from occbench.occluders.surface import Surface, Texture, draw, sample
 
 Array = npt.NDArray[np.float64]

@@ -1,1 +1,1 @@
-
+"""Recipe, plan, render, write: how photographs become a data set."""

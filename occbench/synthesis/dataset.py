@@ -1,4 +1,4 @@
-"""A whole data set: plan the shards, map them over processes, assemble what they leave. Made from photographs, or from a manifest."""
+"""A whole data set: plan the shards, map them over processes, assemble what they leave. Made from photographs or a manifest."""
 
 import hashlib
 import json
@@ -43,6 +43,7 @@ Progress = Callable[[int, int, int], None]
 
 SHEET = "contact_sheet.png"
 SHEET_PAIRS = 48
+_KIND = ("occluder", "variant")
 # Bytes of PNG a pixel, measured on LFW at 128 px with the default recipe: clean and occluded image, mask.
 _BYTES = {"image": 2.1, "mask": 0.12}
 
@@ -124,7 +125,8 @@ class Selection:
             others = Counter(face.split for face in self.source.faces())
             listing = ", ".join(f"{split} {others[split]}" for split in SPLITS if others[split])
             raise UsageError(
-                f"The split {self.recipe.split!r} of {self.recipe.source} has no photographs. Photographs by split: {listing or 'none'}."
+                f"The split {self.recipe.split!r} of {self.recipe.source} has no photographs. "
+                f"Photographs by split: {listing or 'none'}."
             )
         return sizes
 
@@ -311,22 +313,27 @@ def _describe(out: Path, recipe: Mapping[str, Any] | None, source: Source, made_
 
 
 def _shown(manifest: Path) -> set[int]:
-    """Numbers of the rows on the contact sheet: the same number of each occluder, spread evenly over its rows."""
-    totals: Counter[str] = Counter()
-    for batch in batches(manifest, ["occluder"]):
-        totals.update(batch.column("occluder").to_pylist())
-    share = {name: min(total, max(1, SHEET_PAIRS // len(totals))) for name, total in totals.items()}
-    seen: Counter[str] = Counter()
-    chosen = set()
-    number = 0
-    for batch in batches(manifest, ["occluder"]):
-        for name in batch.column("occluder").to_pylist():
-            # Row k of n is shown when it is the first to pass another multiple of n / share.
-            if seen[name] * share[name] % totals[name] < share[name]:
-                chosen.add(number)
-            seen[name] += 1
-            number += 1
+    """Numbers of the rows on the contact sheet: as many of each variant of each occluder, spread evenly over its rows."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for batch in batches(manifest, _KIND):
+        totals.update(_kinds(batch))
+    share = max(1, SHEET_PAIRS // max(1, len(totals)))
+    wanted = {}  # the k-th row of each kind; the start differs, so that not all kinds show the same photograph
+    for number, (kind, total) in enumerate(sorted(totals.items())[:SHEET_PAIRS]):
+        wanted[kind] = {(k * total // min(share, total) + number) % total for k in range(min(share, total))}
+    seen: Counter[tuple[str, str]] = Counter()
+    chosen, row = set(), 0
+    for batch in batches(manifest, _KIND):
+        for kind in _kinds(batch):
+            if seen[kind] in wanted.get(kind, ()):
+                chosen.add(row)
+            seen[kind] += 1
+            row += 1
     return chosen
+
+
+def _kinds(batch: Any) -> Iterator[tuple[str, str]]:
+    return zip(*(batch.column(name).to_pylist() for name in _KIND), strict=True)
 
 
 def _images(out: Path, row: Pair) -> tuple[Any, Any, Any]:

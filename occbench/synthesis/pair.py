@@ -21,6 +21,7 @@ from occbench.landmarks.alignment import Matrix, apply, crop, crop_matrix, five_
 from occbench.landmarks.head import FittedHead
 from occbench.manifest import Pair
 from occbench.manifest.ids import pair_id, photo_id
+from occbench.manifest.schema import tenths
 from occbench.occluders import Occluder, Scene, create, region
 from occbench.occluders.layer import composite
 from occbench.occluders.photometry import Photometry, match, measure
@@ -90,7 +91,7 @@ def prepare(face: Face, image: Image, source_sha256: str, landmarks: Landmarks, 
     Raises:
         Rejected: landmarks from which no crop or pose follows (`bad-geometry`).
     """
-    points = stored_points(landmarks.points)
+    points = tenths(landmarks.points)
     height, width = image.shape[:2]
     try:
         matrix = IDENTITY if recipe.crop == "none" else crop_matrix(five_points(points), recipe.size)
@@ -109,12 +110,6 @@ def prepare(face: Face, image: Image, source_sha256: str, landmarks: Landmarks, 
         head,
         (*face.warnings, *landmarks.warnings, *_crop_warnings(matrix, image.shape, width, height)),
     )
-
-
-def stored_points(points: npt.ArrayLike) -> Array:
-    """Landmarks at the 0.1 px that the manifest's float32 columns hold: the same float64 values before storing and after reading."""
-    rounded: Array = np.rint(np.asarray(points, dtype=np.float64) * 10) / 10
-    return rounded
 
 
 def clean_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
@@ -205,7 +200,7 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
         ValueError, KeyError, TypeError: parameters that the occluder cannot read (only in rows that others wrote).
     """
     occluder: Occluder = occluder_called(row.occluder)
-    head = FittedHead(apply(row.crop_matrix, stored_points(row.landmarks)))
+    head = FittedHead(apply(row.crop_matrix, tenths(row.landmarks)))
     scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
     parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
     if occluder.photometric:

@@ -1,8 +1,8 @@
 """The folder a run writes to: what it may touch there, what is finished, and whether an interrupted run can go on.
 
 Images go straight to their final names, each whole or not at all. A shard counts as finished once its rows are on the disk as
-`.occbench/NNNNNN.parquet`; until then resuming makes its files again, with the same bytes. `.occbench/run.json` says what the run is:
-a resume with anything else is refused.
+`.occbench/NNNNNN.parquet`; until then resuming makes its files again, with the same bytes. `.occbench/run.json` says what the run
+is: a resume with anything else is refused.
 """
 
 import json

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from occbench.assets.eyewear.draw import main as redraw
 
+from occbench.assets.eyewear.draw import main as redraw
 from occbench.errors import Rejected
 from occbench.landmarks.head import EAR_TOP, POINTS, FittedHead
 from occbench.occluders import Scene, textures

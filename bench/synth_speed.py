@@ -44,14 +44,15 @@ def main() -> None:
     files = photographs(options.root, max(options.photos // 10, 20))
     chain = Chain(options.upsample)
     rates: dict[str, list[float]] = {"chain": [], "cold": [], "cached": []}
-    for repeat in range(options.repeats):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            rates["chain"].append(chain_rate(chain, files, folder))
+    with tempfile.TemporaryDirectory() as name:  # emptied at the very end: deleting slows down what is written next
+        for repeat in range(options.repeats):
+            folder = Path(name, str(repeat))
+            (folder / "chain").mkdir(parents=True)
+            rates["chain"].append(chain_rate(chain, files, folder / "chain"))
             rates["cold"].append(occbench_rate(options.root, options.photos, folder / "cold", folder / "cache", 0))
             rates["cached"].append(occbench_rate(options.root, options.photos, folder / "cached", folder / "cache", 1))
-        row = "  ".join(f"{name} {values[-1]:6.1f}/s" for name, values in rates.items())
-        print(f"repeat {repeat + 1}: {row}", file=sys.stderr)
+            row = "  ".join(f"{name} {values[-1]:6.1f}/s" for name, values in rates.items())
+            print(f"repeat {repeat + 1}: {row}", file=sys.stderr)
     print(f"{options.photos} photographs, {PER_PHOTOGRAPH} pairs each, 2 workers, median of {options.repeats}:")
     reference = statistics.median(rates["chain"])
     print(f"  reference chain, one process   {reference:6.1f} images/s")

@@ -22,7 +22,9 @@ Array = npt.NDArray[np.float64]
 _SHIFT = 6  # fractional bits of polygon corners
 _COVER = 4  # supersampling of the outline
 # Texture look-ups a pixel, as offsets from its centre; more across, for that is how turned sides are foreshortened.
-_SAMPLES_ACROSS, _SAMPLES_DOWN = (-0.375, -0.125, 0.125, 0.375), (-0.25, 0.25)
+_SAMPLES = [(dx, dy) for dy in (-0.25, 0.25) for dx in (-0.375, -0.125, 0.125, 0.375)]
+_LINE = 1024
+_MARGIN = 0.02  # of the texture: how far beyond a cell coarser levels and sampling look
 
 
 class Texture:
@@ -36,6 +38,27 @@ class Texture:
         if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
             raise ValueError(f"a texture is (H, W, 4) uint8, not {rgba.shape} {rgba.dtype}")
         self.rgba = np.ascontiguousarray(rgba)
+        self._filled: dict[tuple[object, int, int], npt.NDArray[np.bool_]] = {}
+
+    def filled(self, region: tuple[float, float, float, float], height: int, width: int) -> npt.NDArray[np.bool_]:
+        """Which of (height - 1) × (width - 1) even cells of a region have anything in them; a cell's neighbours count a little."""
+        key = (region, height, width)
+        if key not in self._filled:
+            full_h, full_w = self.rgba.shape[:2]
+            (left, right), (top, bottom) = sorted(region[0::2]), sorted(region[1::2])
+            cells = np.zeros((height - 1, width - 1), np.bool_)
+            for row, column in np.ndindex(cells.shape):
+                y = [full_h * (top + (bottom - top) * k / (height - 1)) for k in (row, row + 1)]
+                x = [full_w * (left + (right - left) * k / (width - 1)) for k in (column, column + 1)]
+                margin = _MARGIN * max(full_h, full_w)
+                inside = self.rgba[
+                    max(0, int(y[0] - margin)) : int(y[1] + margin) + 1, max(0, int(x[0] - margin)) : int(x[1] + margin) + 1
+                ]
+                cells[row, column] = bool(inside[..., 3].any())
+            if region[0] > region[2]:
+                cells = cells[:, ::-1]
+            self._filled[key] = cells if region[1] < region[3] else cells[::-1]
+        return self._filled[key]
 
     @cached_property
     def levels(self) -> list[Image]:
@@ -116,7 +139,9 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     z = fine[..., 2].reshape(-1)
 
     # Two triangles a cell, corners in the order that is counter-clockwise on the screen (y down) when the surface faces us.
-    first = (np.arange(height - 1)[:, None] * width + np.arange(width - 1)[None, :]).reshape(-1)
+    first = (np.arange(height - 1)[:, None] * width + np.arange(width - 1)[None, :])[
+        surface.texture.filled(surface.region, height, width)
+    ]
     corners = np.concatenate(
         [np.stack([first, first + 1, first + width], axis=1), np.stack([first + 1, first + width + 1, first + width], axis=1)]
     )
@@ -136,22 +161,12 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     if w > 8192 or h > 8192:
         return None
     local = xy - np.array([x0, y0])
-
-    # Which triangle each pixel belongs to. Pixels that the outline only grazes borrow a neighbour's triangle.
-    index = np.zeros((h, w), np.uint16)
-    cover = np.zeros((h * _COVER, w * _COVER), np.uint8)
-    at_pixel = np.rint(local * (1 << _SHIFT)).astype(np.int32)[corners]
-    at_cover = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
-    for k in range(len(corners)):
-        cv2.fillConvexPoly(index, at_pixel[k], k + 1, cv2.LINE_8, _SHIFT)
-        cv2.fillConvexPoly(cover, at_cover[k], 255, cv2.LINE_8, _SHIFT)
-    index = np.where(index > 0, index, cv2.dilate(index, np.ones((3, 3), np.uint8)))
-    coverage = cv2.resize(cover, (w, h), interpolation=cv2.INTER_AREA)
+    index, coverage = _rasterise(local, corners, w, h)
 
     # Texture level whose texels are about as large as the pixels.
     left, top, right, bottom = surface.region
     full_h, full_w = surface.texture.rgba.shape[:2]
-    texels = (right - left) * full_w * (bottom - top) * full_h / ((height - 1) * (width - 1) * 2)
+    texels = abs(right - left) * full_w * abs(bottom - top) * full_h / ((height - 1) * (width - 1) * 2)
     ratio = texels / max(float(np.abs(twice_area).mean()) / 2, 1e-6)
     level = 0
     while ratio > 2.0 and level + 1 < len(surface.texture.levels):
@@ -161,39 +176,60 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     u = (left + (right - left) * (corners % width) / (width - 1)) * (tw - 1)
     v = (top + (bottom - top) * (corners // width) / (height - 1)) * (th - 1)
 
-    # Per triangle the affine map pixel -> texel, by Cramer's rule; then one gather.
+    # Per triangle the affine map from pixel to 1/32 texel, by Cramer's rule; then one look-up a pixel and sample.
     p = local[corners]
     (ax, ay), (bx, by), (cx, cy) = ((p[:, k, 0], p[:, k, 1]) for k in range(3))
-    table = np.zeros((len(corners) + 1, 6))
-    for column, q in ((0, u), (3, v)):
+    at = np.flatnonzero(index)
+    triangle = index.reshape(-1)[at].astype(np.intp) - 1
+    xs, ys = (at % w).astype(np.float64), (at // w).astype(np.float64)
+    looked = []
+    for q, limit in ((u, tw), (v, th)):
         du1, du2 = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
-        gx = (du1 * (cy - ay) - du2 * (by - ay)) / twice_area
-        gy = (du2 * (bx - ax) - du1 * (cx - ax)) / twice_area
-        table[1:, column], table[1:, column + 1], table[1:, column + 2] = gx, gy, q[:, 0] - gx * ax - gy * ay
-    m = table[index]
-    xs, ys = np.arange(w, dtype=np.float64)[None, :], np.arange(h, dtype=np.float64)[:, None]
-    map_u = m[..., 0] * xs + m[..., 1] * ys + m[..., 2]
-    map_v = m[..., 3] * xs + m[..., 4] * ys + m[..., 5]
-    shifts = [(dx, dy) for dy in _SAMPLES_DOWN for dx in _SAMPLES_ACROSS]
-    samples = sample(
-        texture,
-        np.concatenate([map_u + (m[..., 0] * dx + m[..., 1] * dy) for dx, dy in shifts]),
-        np.concatenate([map_v + (m[..., 3] * dx + m[..., 4] * dy) for dx, dy in shifts]),
-    ).reshape(len(shifts), h * w, 4)
+        gx = 32 * ((du1 * (cy - ay) - du2 * (by - ay)) / twice_area)
+        gy = 32 * ((du2 * (bx - ax) - du1 * (cx - ax)) / twice_area)
+        start = 32 * q[:, 0] - gx * ax - gy * ay
+        centre = gx[triangle] * xs + gy[triangle] * ys + start[triangle]
+        steps = np.stack([gx * dx + gy * dy for dx, dy in _SAMPLES])  # (samples, triangles)
+        where = (
+            np.rint(np.clip(centre, -1e8, 1e8)).astype(np.int32) + np.rint(np.clip(steps, -1e8, 1e8)).astype(np.int32)[:, triangle]
+        )
+        looked.append(np.clip(where, -32, 32 * limit))
+    samples = _look_up(texture, *looked)
     alpha = samples[..., 3:].astype(np.int32)
     total = alpha.sum(axis=0)
-    rgba = np.empty((h, w, 4), np.uint8)
-    rgba[..., :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2).reshape(h, w, 3) // np.maximum(total, 1).reshape(h, w, 1)
-    weight = coverage.astype(np.int32) * (index > 0)
-    rgba[..., 3] = (total.reshape(h, w) * weight + 255 * len(shifts) // 2) // (255 * len(shifts))
-    return Layer(rgba, x0, y0)
+    rgba = np.zeros((h * w, 4), np.uint8)
+    rgba[at, :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2) // np.maximum(total, 1)
+    whole = 255 * len(_SAMPLES)
+    rgba[at, 3] = (total[:, 0] * coverage.reshape(-1)[at] + whole // 2) // whole
+    return Layer(rgba.reshape(h, w, 4), x0, y0)
+
+
+def _rasterise(local: Array, corners: npt.NDArray[np.intp], w: int, h: int) -> tuple[npt.NDArray[np.uint16], Image]:
+    """Which triangle (from 1, the last drawn wins; 0 none) each of w × h pixels shows, and how much of it is covered (0..255)."""
+    index = np.zeros((h, w), np.uint16)
+    cover = np.zeros((h * _COVER, w * _COVER), np.uint8)
+    at_pixel = np.rint(local * (1 << _SHIFT)).astype(np.int32)[corners]
+    at_cover = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
+    for k in range(len(corners)):
+        cv2.fillConvexPoly(index, at_pixel[k], k + 1, cv2.LINE_8, _SHIFT)
+        cv2.fillConvexPoly(cover, at_cover[k], 255, cv2.LINE_8, _SHIFT)
+    # Pixels that the outline only grazes borrow a neighbour's triangle.
+    index = np.where(index > 0, index, cv2.dilate(index, np.ones((3, 3), np.uint8)))
+    return index, np.asarray(cv2.resize(cover, (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _look_up(texture: Image, x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> Image:
+    """Bilinear look-up at (samples, pixels) coordinates in 1/32 texel; (samples, pixels, 4) uint8."""
+    shape, pad = x.shape, -x.size % _LINE  # OpenCV's maps may be as long as they like, but not as wide
+    x, y = (np.pad(v.reshape(-1), (0, pad)).reshape(-1, _LINE) for v in (x, y))
+    whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
+    fraction = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
+    found = np.asarray(cv2.remap(texture, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    return found.reshape(-1, 4)[: found.shape[0] * _LINE - pad].reshape(*shape, 4)
 
 
 def sample(texture: Image, map_x: Array, map_y: Array) -> Image:
-    """Bilinear look-up of float64 texel coordinates, rounded to 1/32 texel (fixed-point maps), clamped to the edge."""
+    """Bilinear look-up of float64 texel coordinates (h, w), rounded to 1/32 texel, clamped to the edge; (h, w, 4) uint8."""
     h, w = texture.shape[:2]
-    x = np.rint(np.clip(map_x, -1.0, float(w)) * 32).astype(np.int32)
-    y = np.rint(np.clip(map_y, -1.0, float(h)) * 32).astype(np.int32)
-    whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
-    fraction = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
-    return np.asarray(cv2.remap(texture, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    x, y = (np.rint(np.clip(values, -1.0, float(end)) * 32).astype(np.int32) for values, end in ((map_x, w), (map_y, h)))
+    return _look_up(texture, x, y)

@@ -1,14 +1,16 @@
 """Draw the mask textures and their anchor grids: `python -m occbench.assets.masks.draw [FOLDER]`.
 
-A texture's channels are not colours but what colours are mixed from (see `occbench/occluders/mask.py`): R shade of the relief under
-light from above the camera, G how far the surface faces the image's right (128 = not at all), B ink (0 trim such as loops, wires and
-valves; 128 main colour; 255 second colour of a print; mixtures between), A alpha. The grid beside it says where in the head (mm) rows and columns lie: column k is k - 6 times 27.5 mm of fabric from
-the middle of the face, the outermost columns are at the roots of the ears; rows run from the bridge of the nose to below the chin.
+A texture's channels are not colours but what colours are mixed from (see `occbench/occluders/paint.py`): R shade of the relief
+under light from above the camera, G how far the surface faces the image's right (128 = not at all), B ink (0 trim such as loops,
+wires and valves; 128 main colour; 255 second colour of a print; mixtures between), A alpha. The grid beside it says where in the
+head (mm) rows and columns lie: column k is k - 6 times 27.5 mm of fabric from the middle of the face, the outermost columns are at
+the roots of the ears; rows run from the bridge of the nose to below the chin.
 """
 
 import json
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -88,7 +90,7 @@ def cloud(seed: int, scale: tuple[float, float], shape: tuple[int, int]) -> Fiel
 
 
 class Canvas:
-    """Fabric coordinates of every texel: `s` mm from the middle (right positive), `t` mm from the top row, and the relief so far."""
+    """Fabric coordinates of every texel, `s` mm from the middle (right positive) and `t` mm from the top row; the relief so far."""
 
     def __init__(self, control: Field) -> None:
         shape = (HEIGHT * SUPER, WIDTH * SUPER)
@@ -114,7 +116,7 @@ class Canvas:
     def band(self, points: list[tuple[float, float]], width: float) -> Field:
         """A soft-edged band along a polyline of (s, t) mm, mirrored to both sides."""
         out = np.full(self.shape, 1e9)
-        for (s0, t0), (s1, t1) in zip(points, points[1:], strict=False):
+        for (s0, t0), (s1, t1) in pairwise(points):
             ds, dt = s1 - s0, t1 - t0
             k = np.clip(((self.a - s0) * ds + (self.t - t0) * dt) / (ds * ds + dt * dt), 0, 1)
             out = np.minimum(out, np.hypot(self.a - s0 - k * ds, self.t - t0 - k * dt))
@@ -146,6 +148,7 @@ def wrinkles(c: Canvas, seed: int, amount: float) -> None:
     for k, (start, slope) in enumerate(((58.0, -0.42), (68.0, 0.36))):
         line = start + slope * (c.a - 15) + 5 * cloud(seed + 20 + k, (400, 200), c.shape)
         c.height += 1.1 * amount * bump(c.t, line, 5.0) * smooth(10, 40, c.a) * (1 + 0.5 * np.sign(c.s) * (-1) ** (k + seed))
+    c.dark *= 1 + 0.035 * cloud(seed + 3, (40, 40), c.shape)  # uneven cloth
     c.height += 0.3 * amount * smooth(50, 90, c.a) * cloud(seed + 2, (18, 120), c.shape)
 
 
@@ -163,7 +166,7 @@ def surgical(c: Canvas, seed: int) -> None:
         c.height += depth * lip * smooth(1.6, -1.0, gap)
         c.dark *= 1 - 0.20 * smooth(-0.6, 0.6, gap) * np.exp(-np.clip(gap, 0, None) / 2.2)
         c.dark *= 1 + 0.05 * bump(gap, -2.0, 1.5)
-    wrinkles(c, seed, 1.0)
+    wrinkles(c, seed, 2.0)
     c.height += 0.9 * bump(c.t, top + 6, 2.2) * smooth(52, 46, c.a)  # nose wire
     for offset in (3.0, 10.5):  # hem of the folded upper edge
         c.dark *= 1 - 0.16 * bump(c.t, top + offset, 0.7)
@@ -190,7 +193,7 @@ def folded(c: Canvas, seed: int) -> None:
         c.dark *= 1 - 0.10 * bump(rim, offset, 0.55) * (0.6 + 0.4 * np.sign(np.sin(c.s * 2.0)))
     c.height += 1.2 * smooth(0, 8, rim)
     c.height += 0.8 * bump(c.t, top + 12, 3.0) * smooth(40, 32, c.a)
-    wrinkles(c, seed, 0.7)
+    wrinkles(c, seed, 1.2)
     c.add(body)
     c.add(c.band([(92, 36), (120, 26), (166, 16)], 4.5), ink=0.0)
     c.add(c.band([(92, 78), (120, 90), (166, 104)], 4.5), ink=0.0)
@@ -198,7 +201,7 @@ def folded(c: Canvas, seed: int) -> None:
 
 
 def panelled(c: Canvas, seed: int, *, valve: bool) -> None:
-    """An N95 of three panels: two embossed horizontal seams and a middle ridge, a metal nose clip, perhaps a valve, two head straps."""
+    """An N95 of three panels: two embossed seams and a middle ridge, a metal nose clip, perhaps a valve, two head straps."""
     top = 3 + 26 * np.clip(c.a / 94, 0, 1) ** 1.8
     bottom = 121 - 36 * np.clip(c.a / 94, 0, 1) ** 2.0
     body = smooth(-0.4, 0.4, c.t - top) * smooth(-0.4, 0.4, bottom - c.t) * smooth(0.5, -0.5, c.a - 92)
@@ -211,7 +214,7 @@ def panelled(c: Canvas, seed: int, *, valve: bool) -> None:
     rim = np.minimum(c.t - top, bottom - c.t)
     c.height += 1.2 * smooth(0, 7, rim)
     c.dark *= 1 - 0.10 * bump(rim, 4, 0.8)
-    wrinkles(c, seed, 0.8)
+    wrinkles(c, seed, 1.3)
     c.add(body)
     clip = smooth(0.4, -0.4, np.abs(c.t - top - 9) - 2.2) * smooth(38, 36, c.a)
     c.ink = np.where(clip > 0.5, 0.18, c.ink)
@@ -254,7 +257,7 @@ def cloth(c: Canvas, seed: int, pattern: Callable[[Canvas], Field] | None) -> No
     body = smooth(-0.4, 0.4, c.t - top) * smooth(-0.4, 0.4, bottom - c.t) * smooth(0.5, -0.5, c.a - 90)
     c.height += 1.6 * np.exp(-c.a / 5.0)
     c.dark *= 1 - 0.18 * bump(c.a, 0, 0.7)
-    wrinkles(c, seed, 1.25)
+    wrinkles(c, seed, 2.0)
     edge = np.minimum(np.minimum(c.t - top, bottom - c.t), 90 - c.a)
     stitch = 0.5 + 0.5 * np.sign(np.sin((c.s + c.t) * 1.9))
     c.dark *= 1 - 0.16 * bump(edge, 4.5, 0.5) * stitch
@@ -307,7 +310,7 @@ def heather(c: Canvas) -> Field:
     return np.clip(0.35 + 0.16 * cloud(51, (3, 5), c.shape) + 0.1 * cloud(52, (9, 14), c.shape), 0, 1)
 
 
-# name: (grids by wearing, how it is drawn, gloss)
+# name: (bulge and ridge of its grid, how it is drawn, gloss)
 STYLES: dict[str, tuple[float, float, Callable[[Canvas], None], float]] = {
     "surgical-a": (0.0, 0.0, lambda c: surgical(c, 101), 0.05),
     "surgical-b": (3.0, 0.0, lambda c: surgical(c, 202), 0.05),

@@ -4,7 +4,8 @@ Image ids are paths relative to the root. A photograph shows whoever the folder 
 name are one person; in the root itself, whoever the file is named after (warning `identity-from-filename`). People are split
 80/10/10 by hash. A CSV can say otherwise.
 
-Symbolic links to folders outside the root are followed, each folder once; links to what lies in the tree anyway are not.
+Symbolic links to folders outside the root are followed, each folder once; links to what lies in the tree anyway are not. Data
+sets that occbench made are left out, so that one may be written beside the photographs.
 """
 
 import csv
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from occbench.errors import InputError
 from occbench.faces import Face
 from occbench.faces.files import children, existing_folder, id_of, is_link_to_folder, locate
+from occbench.manifest import RECORDS
 from occbench.manifest.schema import SPLITS
 from occbench.manifest.splits import assert_disjoint, by_identity
 
@@ -131,6 +133,8 @@ def _walk(root: str) -> Iterator[str]:
         if (status.st_dev, status.st_ino) in visited:
             continue
         visited.add((status.st_dev, status.st_ino))
+        if (Path(folder) / RECORDS).is_dir():
+            continue
         for entry in children(folder):
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)

@@ -7,9 +7,11 @@ from occbench.manifest.schema import Pair, Reject
 from occbench.manifest.writer import ManifestWriter
 
 MANIFEST = "manifest.parquet"
+RECORDS = ".occbench"  # folder of a data set in which the run that made it keeps its own records
 
 __all__ = [
     "MANIFEST",
+    "RECORDS",
     "Facts",
     "ManifestWriter",
     "Pair",

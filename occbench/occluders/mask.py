@@ -56,8 +56,8 @@ class Mask:
     """See the module. Parameters, all stored in the manifest:
 
     `style` (texture), `wear` (`right`, `below-nose`, `chin`), `colour`, `second`, `trim` (RGB), `width` (factor across), `lift` (mm
-    up), `puff` (mm away from the face), `tilt` (mm of height per mm across), `key` (share of light from the image's right beyond what the
-    photograph's cheeks show), `mirror` (the texture's left and right exchanged).
+    up), `puff` (mm away from the face), `tilt` (mm of height per mm across), `key` (share of light from the image's right beyond
+    what the photograph's cheeks show), `mirror` (the texture's left and right exchanged).
     """
 
     name = "mask"

@@ -18,7 +18,7 @@ from occbench.occluders.layer import Image, Layer
 # Patches of bare skin, as polygons of iBUG points: the cheek at the image's left and right, the bridge of the nose.
 _CHEEKS = ((2, 41, 31, 48, 4), (14, 46, 35, 54, 12))
 _NOSE = (27, 31, 33, 35)
-_TEXTURE_BLUR = 0.85  # px: what sampling a texture blurs anyway, and what the edges of a face have over ideal ones
+_TEXTURE_BLUR = 0.95  # px: what sampling a texture blurs anyway, and what the edges of a face have over ideal ones
 _NEUTRAL_WHITE = 220.0  # brightest tone of the drawn textures
 _USUAL_CAST = np.array([1.14, 0.97, 0.90])  # of a portrait under neutral light: skin is reddish (medians over LFW)
 

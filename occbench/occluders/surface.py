@@ -163,13 +163,13 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     local = xy - np.array([x0, y0])
     index, coverage = _rasterise(local, corners, w, h)
 
-    # Texture level whose texels are about as large as the pixels.
+    # Texture level with at most one texel a sample.
     left, top, right, bottom = surface.region
     full_h, full_w = surface.texture.rgba.shape[:2]
     texels = abs(right - left) * full_w * abs(bottom - top) * full_h / ((height - 1) * (width - 1) * 2)
     ratio = texels / max(float(np.abs(twice_area).mean()) / 2, 1e-6)
     level = 0
-    while ratio > 2.0 and level + 1 < len(surface.texture.levels):
+    while ratio > len(_SAMPLES) and level + 1 < len(surface.texture.levels):
         ratio, level = ratio / 4, level + 1
     texture = surface.texture.levels[level]
     th, tw = texture.shape[:2]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby, islice
@@ -12,9 +13,9 @@ from typing import Any, TypeVar
 
 import yaml
 
-from occbench.errors import InputError, OccbenchError, UsageError
+from occbench.errors import InputError, OccbenchError, Rejected, UsageError
 from occbench.faces import Face, Source, open_source
-from occbench.images import decode_exact, read_bytes, write_atomic
+from occbench.images import decode, decode_exact, read_bytes, write_atomic
 from occbench.manifest import (
     MANIFEST,
     ManifestWriter,
@@ -43,9 +44,11 @@ Progress = Callable[[int, int, int], None]
 
 SHEET = "contact_sheet.png"
 SHEET_PAIRS = 48
+_SHARDS = 64  # at least so many, where there are photographs enough, so that all cores have something to do until the end
 _KIND = ("occluder", "variant")
 # Bytes of PNG a pixel, measured on LFW at 128 px with the default recipe: clean and occluded image, mask.
 _BYTES = {"image": 2.1, "mask": 0.12}
+_LOOKED_AT = 16  # photographs, to estimate how large they are
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class Selection:
         digest = hashlib.sha256()
         for face in self.faces():
             sizes[face.split] += 1
-            digest.update(json.dumps([face.image_id, face.identity, face.split]).encode() + b"\n")
+            entry = [face.image_id, face.identity, face.split, face.points, face.box, _size(face.path)]
+            digest.update(json.dumps(entry).encode() + b"\n")
         return {split: sizes[split] for split in SPLITS if sizes[split]}, digest.hexdigest()
 
     @property
@@ -132,11 +136,11 @@ class Selection:
 
     @property
     def digest(self) -> str:
-        """sha256 over ids, identities and splits."""
+        """sha256 over what the source says of the photographs, and the sizes of their files."""
         return self._census[1]
 
     def estimate(self) -> dict[str, Any]:
-        """What a run would give, without looking at a pixel: counts by split, and bytes if every photograph gives all its pairs."""
+        """What a run would give if every photograph gave all its pairs: counts by split, and bytes (None: unknown)."""
         photographs = sum(self.sizes.values())
         pairs = photographs * self.recipe.pairs_per_photograph
         document: dict[str, Any] = {
@@ -146,8 +150,8 @@ class Selection:
             "pairs_by_split": {split: size * self.recipe.pairs_per_photograph for split, size in self.sizes.items()},
             "bytes": None,
         }
-        if self.recipe.crop == "aligned":
-            area = self.recipe.size**2
+        area = self.recipe.size**2 if self.recipe.crop == "aligned" else _mean_area(islice(self.faces(), _LOOKED_AT))
+        if area is not None:
             document["bytes"] = round(area * ((photographs + pairs) * _BYTES["image"] + pairs * _BYTES["mask"]))
         return document
 
@@ -177,28 +181,29 @@ def synthesise(
         UsageError, InputError: nothing was done.
         RunError: the disk or a process failed; the run can be resumed.
     """
-    recipe = selection.recipe
+    recipe, photographs = selection.recipe, sum(selection.sizes.values())
     run = {
         "recipe": recipe.document(),
         "code_schema": CODE_SCHEMA,
-        "photographs": {"count": sum(selection.sizes.values()), "sha256": selection.digest},
+        "photographs": {"count": photographs, "sha256": selection.digest},
     }
     out = out.absolute()
     space = Workspace(out, run, resume=resume, overwrite=overwrite)
 
     def tasks() -> Iterator[shard.Making]:
-        for number, faces in enumerate(_chunks(selection.faces())):
+        for number, faces in enumerate(_chunks(selection.faces(), each)):
             place = _place(space, number, selection.root, selection.options, recipe.seed, recipe.fingerprint())
-            yield shard.Making(place, recipe, number * shard.PHOTOGRAPHS, faces, cache)
+            yield shard.Making(place, recipe, number * each, faces, cache)
 
-    shards = -(-sum(selection.sizes.values()) // shard.PHOTOGRAPHS)
+    each = min(shard.PHOTOGRAPHS, -(-photographs // _SHARDS))
+    shards = -(-photographs // each)
     if not space.finished:
         _run(shard.make, tasks(), space, workers, progress)
         _assemble(space, shards, recipe.seed, recipe.fingerprint())
         made_from = {"photographs": run["photographs"], "code_schema": CODE_SCHEMA}
         _describe(out, recipe.document(), selection.source, made_from)
         space.finish()
-    return _summary(out, sum(selection.sizes.values()))
+    return _summary(out, photographs)
 
 
 def rebuild(
@@ -231,14 +236,17 @@ def rebuild(
         raise InputError(f"{manifest} has no rows.")
     source = open_source(first.source, root.resolve() if root is not None else None)
     out = out.absolute()
+    if manifest.resolve().is_relative_to(out.resolve()):
+        raise UsageError(f"{manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
     with manifest.open("rb") as stream:
         run = {"manifest": hashlib.file_digest(stream, "sha256").hexdigest(), "code_schema": CODE_SCHEMA}
     space = Workspace(out, run, resume=resume, overwrite=overwrite)
     seed = int(said.seed) if said.seed.isdecimal() else None
+    each = min(shard.PHOTOGRAPHS, -(-said.rows // _SHARDS))
 
     def tasks() -> Iterator[shard.Rebuilding]:
         photographs = (tuple(rows) for _, rows in groupby(read(manifest), lambda row: (row.source, row.image_id)))
-        for number, group in enumerate(_chunks(photographs)):
+        for number, group in enumerate(_chunks(photographs, each)):
             place = _place(space, number, root.resolve() if root is not None else None, (), seed, said.recipe_fingerprint)
             yield shard.Rebuilding(place, group)
 
@@ -251,16 +259,34 @@ def rebuild(
     return _summary(out, None)
 
 
-def _chunks(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
+def _mean_area(faces: Iterable[Face]) -> float | None:
+    """Mean number of pixels of those photographs that can be decoded."""
+    areas = []
+    for face in faces:
+        with suppress(Rejected):
+            height, width, _ = decode(read_bytes(face.path)).shape
+            areas.append(height * width)
+    return sum(areas) / len(areas) if areas else None
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a photograph's file: enough to tell two copies of a source apart that differ in more than their place."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _chunks(items: Iterable[T], each: int) -> Iterator[tuple[T, ...]]:
     items = iter(items)
-    while chunk := tuple(islice(items, shard.PHOTOGRAPHS)):
+    while chunk := tuple(islice(items, each)):
         yield chunk
 
 
 def _place(
     space: Workspace, number: int, root: Path | None, options: tuple[tuple[str, Any], ...], seed: int | None, recipe: str
 ) -> shard.Place:
-    return shard.Place(space.out, space.shard(number), space.rejects(number), root, options, seed, recipe)
+    return shard.Place(space.out, space.shard(number), space.rejects(number), space.journal(number), root, options, seed, recipe)
 
 
 def _run(

@@ -280,4 +280,6 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _show(value: Any) -> str:
-    return reprlib.repr(value)  # bounded, also for structures that YAML aliases blow up
+    bounded = reprlib.Repr()
+    bounded.maxlevel = 2  # YAML aliases can make a structure that is small in memory and endless in print
+    return bounded.repr(value)

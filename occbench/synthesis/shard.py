@@ -4,11 +4,14 @@ What a shard writes depends on its photographs and the recipe alone, so neither 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -25,7 +28,8 @@ from occbench.synthesis.recipe import MAX_FOLDER, Recipe
 
 Image = npt.NDArray[np.uint8]
 
-PHOTOGRAPHS = 64  # of one shard
+PHOTOGRAPHS = 64  # of one shard, at most
+_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Place:
     Attributes:
         out: folder of the data set.
         rows, rejects: files that the shard leaves for the assembly; the first appears last, and marks the shard as finished.
+        journal: file that lists every image before it is written, so that also an unfinished shard can be cleared away.
         root: folder of the photographs, or None.
         options: further options of the source.
         seed, recipe_fingerprint: what the rows' file says of itself.
@@ -43,6 +48,7 @@ class Place:
     out: Path
     rows: Path
     rejects: Path
+    journal: Path
     root: Path | None
     options: tuple[tuple[str, Any], ...]
     seed: int | None
@@ -68,13 +74,53 @@ class Rebuilding:
     photographs: tuple[tuple[Pair, ...], ...]
 
 
-@dataclass
-class Result:
-    """What became of a shard: photographs looked at, rows in order, and what could not be used."""
+class _Result:
+    """What becomes of a shard: rows in order, what could not be used, and images on their way to the disk.
 
-    photographs: int
-    rows: list[Pair] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
+    A context manager. Threads write the images, because waiting until a file is really on the disk takes longer than writing it.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.rows: list[Pair] = []
+        self.rejects: list[Reject] = []
+        self._place = place
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._threads = stack.enter_context(ThreadPoolExecutor(_WRITERS))
+            with writing(self._place.journal):
+                self._journal = stack.enter_context(self._place.journal.open("a", encoding="utf-8"))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def save(self, relative: str, image: Image) -> None:
+        """Encode an image and have it written.
+
+        Raises:
+            RunError: the disk failed, with this image or one before.
+        """
+        path = self._place.out / relative
+        with writing(path):
+            self._journal.write(f"{relative}\n")
+            self._journal.flush()
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._pending.append(self._threads.submit(write_atomic, path, encode_png(image)))
+        if len(self._pending) > 2 * _WRITERS:
+            self._pending.popleft().result()
+
+    def finish(self, photographs: int) -> tuple[int, int, int]:
+        """Wait for the images, then put rejects and rows on the disk, the rows last: their file says that the shard is finished."""
+        while self._pending:
+            self._pending.popleft().result()
+        write_rejects(self._place.rejects, self.rejects)
+        with ManifestWriter(self._place.rows, seed=self._place.seed, recipe_fingerprint=self._place.recipe_fingerprint) as writer:
+            for row in self.rows:
+                writer.write(row)
+        return photographs, len(self.rows), len(self.rejects)
 
 
 def make(shard: Making) -> tuple[int, int, int]:
@@ -84,9 +130,10 @@ def make(shard: Making) -> tuple[int, int, int]:
         OccbenchError: the source, a model or the disk fails; unusable photographs are rejects, not errors.
     """
     cv2.setNumThreads(1)  # the cores belong to the other processes
-    recipe, result = shard.recipe, Result(len(shard.faces))
+    recipe, place = shard.recipe, shard.place
     per_folder = MAX_FOLDER // recipe.pairs_per_photograph
-    with Locator(_source(recipe.source, shard.place.root, shard.place.options), recipe.landmarks, shard.cache) as locator:
+    source = _source(recipe.source, place.root, place.options)
+    with _Result(place) as result, Locator(source, recipe.landmarks, shard.cache) as locator:
         for number, face in enumerate(shard.faces, shard.first):
             try:
                 data = read_bytes(face.path)
@@ -105,11 +152,12 @@ def make(shard: Making) -> tuple[int, int, int]:
                     result.rejects.append(Reject(face.source, face.image_id, occluder, rejected.reason, rejected.detail))
                     continue
                 row = complete(row, occluded, mask)
-                _save(shard.place.out, {row.occluded_path: occluded, row.mask_path: mask})
+                result.save(row.occluded_path, occluded)
+                result.save(row.mask_path, mask)
                 result.rows.append(row)
             if len(result.rows) > before:
-                _save(shard.place.out, {result.rows[-1].clean_path: photo.clean})
-    return _finish(shard.place, result)
+                result.save(result.rows[-1].clean_path, photo.clean)
+        return result.finish(len(shard.faces))
 
 
 def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
@@ -119,25 +167,31 @@ def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
         OccbenchError: the source or the disk fails.
     """
     cv2.setNumThreads(1)
-    result = Result(len(shard.photographs))
-    for rows in shard.photographs:
+    with _Result(shard.place) as result:
+        for rows in shard.photographs:
+            _rebuild_photograph(rows, shard.place, result)
+        return result.finish(len(shard.photographs))
+
+
+def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: _Result) -> None:
+    first, before = rows[0], len(result.rows)
+    try:
+        clean = _original(first, place)
+    except (Rejected, InputError) as error:
+        reason, detail = (error.reason, error.detail) if isinstance(error, Rejected) else ("source-missing", str(error))
+        result.rejects += [Reject(row.source, row.image_id, row.occluder, reason, detail) for row in rows]
+        return
+    for row in rows:
         try:
-            clean = _original(rows[0], shard.place)
-        except (Rejected, InputError) as error:
-            reason, detail = (error.reason, error.detail) if isinstance(error, Rejected) else ("source-missing", str(error))
-            result.rejects += [Reject(row.source, row.image_id, row.occluder, reason, detail) for row in rows]
+            occluded, mask = _again(row, first, clean)
+        except Rejected as rejected:
+            result.rejects.append(Reject(row.source, row.image_id, row.occluder, rejected.reason, rejected.detail))
             continue
-        for row in rows:
-            try:
-                occluded, mask = _again(row, rows[0], clean)
-            except Rejected as rejected:
-                result.rejects.append(Reject(row.source, row.image_id, row.occluder, rejected.reason, rejected.detail))
-                continue
-            _save(shard.place.out, {row.occluded_path: occluded, row.mask_path: mask})
-            result.rows.append(row)
-        if result.rows and result.rows[-1].clean_path == rows[0].clean_path:
-            _save(shard.place.out, {rows[0].clean_path: clean})
-    return _finish(shard.place, result)
+        result.save(row.occluded_path, occluded)
+        result.save(row.mask_path, mask)
+        result.rows.append(row)
+    if len(result.rows) > before:
+        result.save(first.clean_path, clean)
 
 
 def _original(row: Pair, place: Place) -> Image:
@@ -172,20 +226,3 @@ def _again(row: Pair, first: Pair, clean: Image) -> tuple[Image, Image]:
 def _source(name: str, root: Path | None, options: tuple[tuple[str, Any], ...]) -> Source:
     """A source, opened once a process."""
     return open_source(name, root, **dict(options))
-
-
-def _save(out: Path, images: Mapping[str, Image]) -> None:
-    for relative, image in images.items():
-        path = out / relative
-        with writing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, encode_png(image), fsync=False)
-
-
-def _finish(place: Place, result: Result) -> tuple[int, int, int]:
-    """Put rejects and rows on the disk, the rows last: their file says that the shard is finished."""
-    write_rejects(place.rejects, result.rejects)
-    with ManifestWriter(place.rows, seed=place.seed, recipe_fingerprint=place.recipe_fingerprint) as writer:
-        for row in result.rows:
-            writer.write(row)
-    return result.photographs, len(result.rows), len(result.rejects)

@@ -14,12 +14,12 @@ from typing import Any
 from occbench.atomic import writing
 from occbench.errors import InputError, OccbenchError, UsageError
 from occbench.images import write_atomic
-from occbench.manifest import MANIFEST, read
+from occbench.manifest import MANIFEST, RECORDS, read
 
 FOLDERS = ("clean", "occluded", "mask")
 # Everything else that a data set's folder holds.
 FILES = (MANIFEST, "manifest.csv", "metadata.jsonl", "rejects.csv", "recipe.yaml", "README.md", "contact_sheet.png")
-_WORK, _RUN = ".occbench", "run.json"
+_RUN = "run.json"
 
 
 class Workspace:
@@ -38,16 +38,18 @@ class Workspace:
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
-        self.out, self._work = out, out / _WORK
+        self.out, self._work = out, out / RECORDS
         run = json.loads(json.dumps(run))
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out} is a file; --out needs a folder.")
-        if overwrite and out.is_dir():
-            self._clear()
+        try:
+            if out.exists() and not out.is_dir():
+                raise InputError(f"{out} is a file; --out needs a folder.")
+        except OSError as error:
+            raise InputError(f"{out} cannot be looked at: {error.strerror}. Choose another folder for --out.") from None
+        cleared = overwrite and out.is_dir() and self._clear()
         before = self._before()
         if before is not None and not resume:
             raise UsageError(f"{out} already holds a run: add --resume to go on with it, or --overwrite to delete it first.")
-        if before is None and out.is_dir() and any(out.iterdir()):
+        if before is None and not cleared and out.is_dir() and any(child != self._work for child in out.iterdir()):
             raise UsageError(f"{out} is not empty, and what is there is no run of occbench: choose another folder.")
         if before is not None and before["run"] != run:
             raise UsageError(f"{out} holds another run, which cannot be resumed: {'; '.join(_differences(before['run'], run))}.")
@@ -59,7 +61,9 @@ class Workspace:
                 raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder for --out.") from None
             self._say(run, finished=False)
         self._run = run
-        if before is not None and not self.finished:
+        if self.finished:
+            self._forget()
+        elif before is not None:
             self._sweep()
 
     def shard(self, number: int) -> Path:
@@ -70,6 +74,10 @@ class Workspace:
         """Where the rejects of a shard go."""
         return self._work / f"{number:06d}.rejects.csv"
 
+    def journal(self, number: int) -> Path:
+        """Where a shard lists its images before it writes them."""
+        return self._work / f"{number:06d}.files"
+
     def done(self, number: int) -> bool:
         """The shard is finished."""
         return self.shard(number).exists()
@@ -77,9 +85,13 @@ class Workspace:
     def finish(self) -> None:
         """The data set is complete: forget the shards, remember that it is."""
         self._say(self._run, finished=True)
-        for file in self._work.iterdir():
-            if file.name != _RUN:
-                file.unlink()
+        self._forget()
+
+    def _forget(self) -> None:
+        with writing(self._work):
+            for file in self._work.iterdir():
+                if file.name != _RUN:
+                    file.unlink()
 
     def _say(self, run: Mapping[str, Any], *, finished: bool) -> None:
         document = json.dumps({"finished": finished, "run": run}, indent=1, sort_keys=True)
@@ -106,19 +118,15 @@ class Workspace:
         for leftover in self.out.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
 
-    def _clear(self) -> None:
-        """Delete what an earlier run made: the files that its manifest, or its finished shards, list, and its own records."""
-        manifests = [self.out / MANIFEST, *sorted(self._work.glob("*.parquet"))]
-        known = [path for path in manifests if path.is_file()]
+    def _clear(self) -> bool:
+        """Delete what an earlier run made: the files that its manifest or its shards list, and its own records. False: no run."""
+        known = [path for path in (self.out / MANIFEST, *sorted(self._work.glob("*.parquet"))) if path.is_file()]
         if not known and not (self._work / _RUN).exists():
-            return
-        for manifest in known:
-            try:
-                for row in read(manifest):
-                    for path in (row.clean_path, row.occluded_path, row.mask_path):
-                        _unlink_inside(self.out, path)
-            except OccbenchError as error:
-                raise InputError(f"--overwrite deletes only what a manifest lists, and {error}") from error
+            return False
+        for _ in self._listed(known):
+            pass  # all lists must be readable before anything is deleted
+        for path in self._listed(known):
+            _unlink_inside(self.out, path)
         with writing(self.out):
             self._sweep()
             for name in FILES:
@@ -127,6 +135,19 @@ class Workspace:
                 _remove_empty(self.out / folder)
             if self._work.is_dir() and not self._work.is_symlink():
                 shutil.rmtree(self._work)
+        return True
+
+    def _listed(self, manifests: list[Path]) -> Iterator[str]:
+        """Images of finished shards, from manifests, and of shards that were interrupted, from their journals."""
+        try:
+            for manifest in manifests:
+                for row in read(manifest):
+                    yield from (row.clean_path, row.occluded_path, row.mask_path)
+            for journal in sorted(self._work.glob("*.files")):
+                lines = journal.read_text(encoding="utf-8").splitlines()
+                yield from (line for line in lines if line.startswith(tuple(f"{folder}/" for folder in FOLDERS)))
+        except (OccbenchError, OSError, ValueError) as error:
+            raise InputError(f"--overwrite deletes only what a manifest lists, and {error}") from error
 
 
 def _unlink_inside(out: Path, relative: str) -> None:

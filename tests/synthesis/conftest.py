@@ -1,0 +1,49 @@
+"""Small real runs: a fake LFW of noise, landmarks from the average face, occluders that need no textures."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from occbench.synthesis.dataset import Selection
+from occbench.synthesis.recipe import resolve
+
+QUICK = {"source": "lfw", "occluders": ["black-box", "noise"], "landmarks": ["canonical"], "size": 48, "per_image": 2}
+
+
+@pytest.fixture(scope="session")
+def fake_lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The official layout with 28 people and 51 photographs."""
+    path = Path(__file__).resolve().parents[1] / "data" / "lfw.py"
+    spec = importlib.util.spec_from_file_location("fake_lfw", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    root = tmp_path_factory.mktemp("lfw")
+    module.build(root)
+    return root
+
+
+@pytest.fixture
+def select(fake_lfw: Path) -> Callable[..., Selection]:
+    """`select(key=value, ...)`: the quick recipe with changes, over the fake LFW (or another `root`)."""
+
+    def select(root: Path = fake_lfw, **changes: Any) -> Selection:
+        return Selection(resolve({**QUICK, **changes}, "test"), root)
+
+    return select
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, str]]:
+    """`tree(folder)`: relative path to sha256 of every file."""
+
+    def tree(folder: Path) -> dict[str, str]:
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    return tree

@@ -43,6 +43,7 @@ class Chain:
     def __call__(self, photograph: Path, out: Path) -> bool:
         """Make one masked image; False where no face is found."""
         image = cv2.imread(str(photograph))
+        assert image is not None, photograph
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         faces = self._detect(rgb, self._upsample)
         if not faces:
@@ -50,8 +51,6 @@ class Chain:
         shape = self._points(rgb, max(faces, key=lambda box: box.area()))
         target = np.array([(shape.part(k).x, shape.part(k).y) for k in _ANCHORS], np.float32)
         homography, _ = cv2.findHomography(self._anchors, target)
-        if homography is None:
-            return False
         height, width = image.shape[:2]
         warped = cv2.warpPerspective(self._picture, homography, (width, height))
         alpha = warped[..., 3:].astype(np.float32) / 255

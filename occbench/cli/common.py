@@ -28,12 +28,12 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int, int, int],
     )
     with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
         task = bar.add_task(what, total=total, pairs=0, rejects=0)
-        sums = {"pairs": 0, "rejects": 0}
+        all_pairs = all_rejects = 0
 
         def step(photographs: int, pairs: int, rejects: int) -> None:
-            sums["pairs"] += pairs
-            sums["rejects"] += rejects
-            bar.update(task, advance=photographs, **sums)
+            nonlocal all_pairs, all_rejects
+            all_pairs, all_rejects = all_pairs + pairs, all_rejects + rejects
+            bar.update(task, advance=photographs, pairs=all_pairs, rejects=all_rejects)
 
         yield step
 

@@ -57,6 +57,7 @@ _RECIPE_OPTIONS = ("occluders", "per_image", "size", "crop", "landmarks", "split
 @click.pass_context
 def synth(
     context: click.Context,
+    /,
     source: str | None,
     root: Path | None,
     out: Path | None,

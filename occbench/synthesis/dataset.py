@@ -16,6 +16,7 @@ import yaml
 from occbench.errors import InputError, OccbenchError, Rejected, UsageError
 from occbench.faces import Face, Source, open_source
 from occbench.images import decode, decode_exact, read_bytes, write_atomic
+from occbench.landmarks.locate import Locator
 from occbench.manifest import (
     MANIFEST,
     ManifestWriter,
@@ -44,7 +45,7 @@ Progress = Callable[[int, int, int], None]
 
 SHEET = "contact_sheet.png"
 SHEET_PAIRS = 48
-_SHARDS = 64  # at least so many, where there are photographs enough, so that all cores have something to do until the end
+_SHARDS = 24  # at least so many, where there are photographs enough, so that all cores have something to do until the end
 _KIND = ("occluder", "variant")
 # Bytes of PNG a pixel, measured on LFW at 128 px with the default recipe: clean and occluded image, mask.
 _BYTES = {"image": 2.1, "mask": 0.12}
@@ -187,6 +188,7 @@ def synthesise(
         "code_schema": CODE_SCHEMA,
         "photographs": {"count": photographs, "sha256": selection.digest},
     }
+    Locator(selection.source, recipe.landmarks, None)  # says what cannot be used before anything is touched
     out = out.absolute()
     space = Workspace(out, run, resume=resume, overwrite=overwrite)
 

@@ -7,7 +7,7 @@ has read, with the same function.
 import json
 import math
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,7 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
         ValueError, KeyError, TypeError: parameters that the occluder cannot read (only in rows that others wrote).
     """
     occluder: Occluder = occluder_called(row.occluder)
-    head = FittedHead(apply(row.crop_matrix, tenths(row.landmarks)))
+    head = _head(row.crop_matrix, tenths(row.landmarks).tobytes())
     scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
     parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
     if occluder.photometric:
@@ -231,6 +231,12 @@ def complete(row: Pair, occluded: Image, mask: Image) -> Pair:
         mask_sha256=pixel_sha256(mask),
         warnings=(*row.warnings, "low-coverage") if coverage < _LOW_COVERAGE else row.warnings,
     )
+
+
+@lru_cache(maxsize=4)
+def _head(matrix: Matrix, landmarks: bytes) -> FittedHead:
+    """The head of a row, in output pixels; the pairs of one photograph share it."""
+    return FittedHead(apply(matrix, np.frombuffer(landmarks, np.float64).reshape(68, 2)))
 
 
 def _scene(width: int, height: int, head: FittedHead, seed: int, *key: str | int) -> Scene:

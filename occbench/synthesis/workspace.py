@@ -104,7 +104,7 @@ class Workspace:
             said = json.loads(path.read_bytes())
             if not isinstance(said, dict) or not isinstance(said["run"], dict) or not isinstance(said["finished"], bool):
                 raise ValueError("not what a run writes")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{path} cannot be read ({error}); add --overwrite, or choose another folder.") from None

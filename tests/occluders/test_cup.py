@@ -160,10 +160,10 @@ def test_every_style_is_drawn_by_some_seed(frontal: Scene) -> None:
 
 
 GOLDEN = {
-    "paper-sleeve": "389371c6b36f8deb",
-    "mug-bands": "a7d7ac26b2db80cc",
-    "glass-filled": "2acb1ec13d9dd289",
-    "tumbler-steel": "8296381f30e057e5",
+    "paper-sleeve": "392172cf8f03d4b6",
+    "mug-bands": "c09848cab953280c",
+    "glass-filled": "892939c88db380bc",
+    "tumbler-steel": "d20a2b5b9693e3ff",
 }
 
 

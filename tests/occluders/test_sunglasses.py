@@ -33,16 +33,16 @@ FIXED: dict[str, Any] = {
 }  # fmt: skip
 MIRRORED = {"coat": [[60, 110, 236], [70, 196, 236]], "reflection": 0.9}
 GOLDEN = {
-    "aviator": "87cf8e11ffe51313",
-    "wayfarer": "4e94a6c7f4849beb",
-    "oversized": "c172b6d8c31e1744",
-    "round": "ab35618830cfd5a7",
-    "round-bold": "4dfc7dec0ed27e51",
-    "cat-eye": "dbb113f3a6f7f29c",
-    "square": "dea56cc9403c2834",
-    "browline": "18cbdb0044430aa1",
-    "wrap": "9b45b103e92c30e7",
-    "rimless": "cc208456010a538b",
+    "aviator": "3f8c43cd62e3a193",
+    "wayfarer": "bd66059303172e97",
+    "oversized": "9a85f28487c1f1a4",
+    "round": "60f16d032d9ddd10",
+    "round-bold": "0fecec83dd520dc1",
+    "cat-eye": "e145890fb2f2835c",
+    "square": "df3f7b301ffe7944",
+    "browline": "a7a76f993bf2ec26",
+    "wrap": "08fa38b869ce246f",
+    "rimless": "88a21e8f15f0018e",
 }
 variants = pytest.mark.parametrize("variant", GLASSES.variants)
 

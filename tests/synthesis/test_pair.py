@@ -27,7 +27,9 @@ def image(astronaut: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def photograph(image: npt.NDArray[np.uint8], points: Any = POINTS_IN_SOURCE, **recipe: Any) -> Photograph:
-    return prepare(FACE, image, "0" * 64, Landmarks(points, "test 1", ("guessed",)), resolve({"source": "folder", **recipe}, "test"))
+    return prepare(
+        FACE, image, "0" * 64, Landmarks(points, "test 1", ("guessed",)), resolve({"source": "folder", **recipe}, "test")
+    )
 
 
 def rendered(photo: Photograph, occluder: str, index: int = 0, **recipe: Any) -> tuple[Pair, Any, Any]:

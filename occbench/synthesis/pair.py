@@ -123,6 +123,12 @@ def clean_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
     return crop(image, matrix, width, height)
 
 
+def paths(face: Face, occluder_name: str, index: int, folder: str) -> tuple[str, str, str]:
+    """Where clean image, occluded image and mask of a pair lie; `folder` is the name of a sub-folder."""
+    photo, pair = photo_id(face.source, face.image_id), pair_id(face.source, face.image_id, occluder_name, index)
+    return f"clean/{folder}/{photo}.png", f"occluded/{folder}/{pair}.png", f"mask/{folder}/{pair}.png"
+
+
 def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe, folder: str) -> Pair:
     """Draw one pair: a manifest row that lacks only what rendering will tell (`complete` fills that in).
 
@@ -149,10 +155,10 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
     parameters = occluder.sample(rng, variant, scene, draw.ranges)
     if occluder.photometric:
         parameters = {**parameters, "photo": photo.photometry}
-    name = pair_id(*key)
     yaw, pitch, roll = photo.angles
+    clean_path, occluded_path, mask_path = paths(face, occluder_name, index, folder)
     return Pair(
-        pair_id=name,
+        pair_id=pair_id(*key),
         source=face.source,
         image_id=face.image_id,
         identity=face.identity,
@@ -175,9 +181,9 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
         clean_sha256=photo.clean_sha256,
         occluded_sha256="",
         mask_sha256="",
-        clean_path=f"clean/{folder}/{photo_id(face.source, face.image_id)}.png",
-        occluded_path=f"occluded/{folder}/{name}.png",
-        mask_path=f"mask/{folder}/{name}.png",
+        clean_path=clean_path,
+        occluded_path=occluded_path,
+        mask_path=mask_path,
         width=width,
         height=height,
         warnings=photo.warnings,

@@ -5,10 +5,11 @@ What a shard writes depends on its photographs and the recipe alone, so neither 
 
 import hashlib
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +24,7 @@ from occbench.faces import Face, Source, open_source
 from occbench.images import decode, encode_png, pixel_sha256, read_bytes, write_atomic
 from occbench.landmarks.locate import Locator
 from occbench.manifest import ManifestWriter, Pair, Reject, write_rejects
-from occbench.synthesis.pair import clean_image, complete, plan_pair, prepare, render_pair
+from occbench.synthesis.pair import clean_image, complete, paths, plan_pair, prepare, render_pair
 from occbench.synthesis.recipe import MAX_FOLDER, Recipe
 
 Image = npt.NDArray[np.uint8]
@@ -78,24 +79,29 @@ class _Result:
     """What becomes of a shard: rows in order, what could not be used, and images on their way to the disk.
 
     A context manager. Threads write the images, because waiting until a file is really on the disk takes longer than writing it.
+
+    Args:
+        place: where to write.
+        images: paths of all that may be saved; they go into the journal.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, images: Iterable[str]) -> None:
         self.rows: list[Pair] = []
         self.rejects: list[Reject] = []
         self._place = place
         self._pending: deque[Future[None]] = deque()
+        files = sorted(set(images))
+        write_atomic(place.journal, "".join(f"{file}\n" for file in files).encode())
+        with writing(place.out):
+            for folder in sorted({(place.out / file).parent for file in files}):
+                folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._threads = stack.enter_context(ThreadPoolExecutor(_WRITERS))
-            with writing(self._place.journal):
-                self._journal = stack.enter_context(self._place.journal.open("a", encoding="utf-8"))
-            self._stack = stack.pop_all()
+        self._threads = ThreadPoolExecutor(_WRITERS)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, trace)
+        self._threads.shutdown(cancel_futures=True)
 
     def save(self, relative: str, image: Image) -> None:
         """Encode an image and have it written.
@@ -103,12 +109,7 @@ class _Result:
         Raises:
             RunError: the disk failed, with this image or one before.
         """
-        path = self._place.out / relative
-        with writing(path):
-            self._journal.write(f"{relative}\n")
-            self._journal.flush()
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._pending.append(self._threads.submit(write_atomic, path, encode_png(image)))
+        self._pending.append(self._threads.submit(write_atomic, self._place.out / relative, encode_png(image)))
         if len(self._pending) > 2 * _WRITERS:
             self._pending.popleft().result()
 
@@ -132,9 +133,11 @@ def make(shard: Making) -> tuple[int, int, int]:
     cv2.setNumThreads(1)  # the cores belong to the other processes
     recipe, place = shard.recipe, shard.place
     per_folder = MAX_FOLDER // recipe.pairs_per_photograph
+    faces = [(face, f"{number // per_folder:04d}") for number, face in enumerate(shard.faces, shard.first)]
+    images = (path for face, folder in faces for pair in recipe.choices(face.image_id) for path in paths(face, *pair, folder))
     source = _source(recipe.source, place.root, place.options)
-    with _Result(place) as result, Locator(source, recipe.landmarks, shard.cache) as locator:
-        for number, face in enumerate(shard.faces, shard.first):
+    with _Result(place, images) as result, Locator(source, recipe.landmarks, shard.cache) as locator:
+        for face, folder in faces:
             try:
                 data = read_bytes(face.path)
                 sha256 = hashlib.sha256(data).hexdigest()
@@ -146,7 +149,7 @@ def make(shard: Making) -> tuple[int, int, int]:
             before = len(result.rows)
             for occluder, index in recipe.choices(face.image_id):
                 try:
-                    row = plan_pair(photo, occluder, index, recipe, f"{number // per_folder:04d}")
+                    row = plan_pair(photo, occluder, index, recipe, folder)
                     occluded, mask = render_pair(row, photo.clean)
                 except Rejected as rejected:
                     result.rejects.append(Reject(face.source, face.image_id, occluder, rejected.reason, rejected.detail))
@@ -167,7 +170,8 @@ def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
         OccbenchError: the source or the disk fails.
     """
     cv2.setNumThreads(1)
-    with _Result(shard.place) as result:
+    images = (path for row in chain(*shard.photographs) for path in (row.clean_path, row.occluded_path, row.mask_path))
+    with _Result(shard.place, images) as result:
         for rows in shard.photographs:
             _rebuild_photograph(rows, shard.place, result)
         return result.finish(len(shard.photographs))

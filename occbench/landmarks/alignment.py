@@ -17,6 +17,7 @@ Array = npt.NDArray[np.float64]
 Matrix = tuple[float, float, float, float, float, float]
 
 _SCALE = 36 / 63  # px per mm at 128 px
+_SAMPLES = 1 << 21  # look-ups at a time
 _RIGHT_EYE, _LEFT_EYE, _NOSE, _MOUTH_RIGHT, _MOUTH_LEFT = slice(36, 42), slice(42, 48), 30, 48, 54
 
 
@@ -76,7 +77,7 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
         (height, width, 3) uint8.
 
     Raises:
-        ValueError: a singular matrix.
+        ValueError: a singular matrix, or one that makes a pixel of the whole photograph.
     """
     a, b, tx, c, d, ty = matrix
     det = a * d - b * c
@@ -84,6 +85,8 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
         raise ValueError("singular crop matrix")
     ia, ib, ic, id_ = d / det, -b / det, -c / det, a / det
     step = math.sqrt(abs(1 / det))  # source pixels per output pixel
+    if step > min(image.shape[:2]):
+        raise ValueError("a crop matrix that makes one pixel of the whole photograph")
     shrink = max(1, int(step / 4))
     if shrink > 1:
         h, w = image.shape[0] // shrink, image.shape[1] // shrink
@@ -91,14 +94,18 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
     k = max(1, math.ceil(step / shrink - 1e-3))
     xs = (np.arange(width * k, dtype=np.float64) + 0.5) / k - 0.5 - tx
     ys = (np.arange(height * k, dtype=np.float64) + 0.5) / k - 0.5 - ty
-    sx = (((ia * xs)[None, :] + (ib * ys)[:, None]) + 0.5) / shrink - 0.5
-    sy = (((ic * xs)[None, :] + (id_ * ys)[:, None]) + 0.5) / shrink - 0.5
     limit = 32000.0  # what int16 maps can hold; farther away only mirrored border is left
-    fx = np.rint(np.clip(sx, -limit, limit) * 32).astype(np.int32)
-    fy = np.rint(np.clip(sy, -limit, limit) * 32).astype(np.int32)
-    whole = np.stack([fx >> 5, fy >> 5], axis=-1).astype(np.int16)
-    fraction = ((fy & 31) * 32 + (fx & 31)).astype(np.uint16)
-    fine = cv2.remap(image, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    if k > 1:
-        fine = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(fine, dtype=np.uint8)
+    out = np.empty((height, width, 3), np.uint8)
+    band = max(1, _SAMPLES // (width * k * k))  # rows at a time, so that memory stays small whatever the crop
+    for top in range(0, height, band):
+        part = ys[top * k : (top + band) * k]
+        sx = (((ia * xs)[None, :] + (ib * part)[:, None]) + 0.5) / shrink - 0.5
+        sy = (((ic * xs)[None, :] + (id_ * part)[:, None]) + 0.5) / shrink - 0.5
+        fx = np.rint(np.clip(sx, -limit, limit) * 32).astype(np.int32)
+        fy = np.rint(np.clip(sy, -limit, limit) * 32).astype(np.int32)
+        whole = np.stack([fx >> 5, fy >> 5], axis=-1).astype(np.int16)
+        fraction = ((fy & 31) * 32 + (fx & 31)).astype(np.uint16)
+        fine = cv2.remap(image, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        rows = len(part) // k
+        out[top : top + rows] = cv2.resize(fine, (width, rows), interpolation=cv2.INTER_AREA) if k > 1 else fine
+    return out

@@ -118,7 +118,7 @@ def hand(pose_name: str, pose: Pose, parameters: Parameters, scene: Scene) -> La
     # The part of the plane that the frame shows; below the texture its last row goes on.
     (a, b, _), (c, d, _) = ([pose.scale * v for v in row] for row in pose.rotation[:2])
     det = a * d - b * c
-    if abs(det) < 0.05 * pose.scale * pose.scale:
+    if abs(det) <= 0.05 * pose.scale * pose.scale:  # or has no size
         raise Rejected("pose", "the hand is seen from its edge")
     xs, ys = (-MARGIN, scene.width + MARGIN), (-MARGIN, scene.height + MARGIN)
     corners = np.array([(x, y) for x in xs for y in ys]) - pose.origin

@@ -45,7 +45,7 @@ class Noise:
         drawn = {key: float(rng.uniform(*ranges[key])) for key in self.ranges}
         face = region.face_pixels(scene.head.points, scene.width, scene.height)
         centre = face[int(rng.integers(len(face)))]
-        parameters: Parameters = {"cell": max(1, round(drawn["cell"]))}
+        parameters: Parameters = {"cell": max(1, min(scene.width, scene.height, round(drawn["cell"])))}
         if shape != "lower-face":
             parameters["box"] = region.box(centre, drawn["area"] * len(face), drawn["aspect"], scene.width, scene.height)
         if kind == "gaussian":
@@ -72,7 +72,7 @@ class Noise:
                 alpha = region.coverage([region.CIRCLE * half + half - 0.5 + box[:2]], box)
         width, height = box[2:]
         cell = int(parameters["cell"])
-        if cell < 1:
+        if not 1 <= cell <= max(scene.width, scene.height):
             raise ValueError(f"a grain of {cell} px")
         rows, columns = -(-height // cell), -(-width // cell)
         grains = scene.noise(rows * columns * 3).reshape(rows, columns, 3)

@@ -59,7 +59,7 @@ class Photometry:
         try:
             gain, skin = (tuple(float(v) for v in value[k]) for k in ("gain", "skin"))
             side, blur, grain = (float(value[k]) for k in ("side", "blur", "grain"))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"incomplete photometry: {error}") from error
         in_range = (
             len(gain) == len(skin) == 3

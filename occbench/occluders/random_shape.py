@@ -11,6 +11,7 @@ from occbench.occluders.layer import Image, Layer
 
 Array = npt.NDArray[np.float64]
 
+_MAX_STROKES = 50
 _PATTERNS = ("plain", "stripes", "checks", "dots", "fade", "speckle")
 
 
@@ -50,7 +51,7 @@ class RandomShape:
         side = math.sqrt(len(face))
         brush, pattern = 0.0, _PATTERNS[int(rng.integers(len(_PATTERNS)))]
         if variant in ("strokes", "scribble"):
-            turns = [int(rng.integers(4, 9)) for _ in range(max(1, round(drawn["strokes"])))]
+            turns = [int(rng.integers(4, 9)) for _ in range(max(1, min(_MAX_STROKES, round(drawn["strokes"]))))]
             turns, brush = (turns, drawn["brush"]) if variant == "strokes" else ([24], drawn["brush"] / 3)
             lines = [_walk(rng, face, count, (ranges["step"][0] * side, ranges["step"][1] * side)) for count in turns]
         else:
@@ -72,6 +73,8 @@ class RandomShape:
             ValueError: no usable lines, pattern or colours (manifests are untrusted).
         """
         lines = [np.array(line, dtype=np.float64).reshape(-1, 2) for line in parameters["lines"]]
+        if sum(map(len, lines)) > 9 * _MAX_STROKES:
+            raise ValueError("lines without end")
         diameter = float(parameters["diameter"])
         if variant != "polygon":
             lines = [_smooth(line, closed=not diameter) for line in lines]

@@ -24,6 +24,7 @@ _COVER = 4  # supersampling of the outline
 # Texture look-ups a pixel, as offsets from its centre; more across, for that is how turned sides are foreshortened.
 _SAMPLES = [(dx, dy) for dy in (-0.25, 0.25) for dx in (-0.375, -0.125, 0.125, 0.375)]
 _LINE = 1024
+_PIXELS = 1 << 17  # looked up at a time, so that memory stays small however large the thing is
 _MARGIN = 0.02  # of the texture: how far beyond a cell coarser levels and sampling look
 
 
@@ -179,28 +180,31 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     # Per triangle the affine map from pixel to 1/32 texel, by Cramer's rule; then one look-up a pixel and sample.
     p = local[corners]
     (ax, ay), (bx, by), (cx, cy) = ((p[:, k, 0], p[:, k, 1]) for k in range(3))
-    at = np.flatnonzero(index)
-    triangle = index.reshape(-1)[at].astype(np.intp) - 1
-    xs, ys = (at % w).astype(np.float64), (at // w).astype(np.float64)
-    looked = []
+    maps = []
     for q, limit in ((u, tw), (v, th)):
         du1, du2 = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
         gx = 32 * ((du1 * (cy - ay) - du2 * (by - ay)) / twice_area)
         gy = 32 * ((du2 * (bx - ax) - du1 * (cx - ax)) / twice_area)
-        start = 32 * q[:, 0] - gx * ax - gy * ay
-        centre = gx[triangle] * xs + gy[triangle] * ys + start[triangle]
         steps = np.stack([gx * dx + gy * dy for dx, dy in _SAMPLES])  # (samples, triangles)
-        where = (
-            np.rint(np.clip(centre, -1e8, 1e8)).astype(np.int32) + np.rint(np.clip(steps, -1e8, 1e8)).astype(np.int32)[:, triangle]
-        )
-        looked.append(np.clip(where, -32, 32 * limit))
-    samples = _look_up(texture, *looked)
-    alpha = samples[..., 3:].astype(np.int32)
-    total = alpha.sum(axis=0)
+        steps = np.rint(np.clip(steps, -1e8, 1e8)).astype(np.int32)
+        maps.append((gx, gy, 32 * q[:, 0] - gx * ax - gy * ay, steps, 32 * limit))
     rgba = np.zeros((h * w, 4), np.uint8)
-    rgba[at, :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2) // np.maximum(total, 1)
-    whole = 255 * len(_SAMPLES)
-    rgba[at, 3] = (total[:, 0] * coverage.reshape(-1)[at] + whole // 2) // whole
+    shown = np.flatnonzero(index)
+    for first_shown in range(0, len(shown), _PIXELS):
+        at = shown[first_shown : first_shown + _PIXELS]
+        triangle = index.reshape(-1)[at].astype(np.intp) - 1
+        xs, ys = (at % w).astype(np.float64), (at // w).astype(np.float64)
+        looked = []
+        for gx, gy, start, steps, limit in maps:
+            centre = gx[triangle] * xs + gy[triangle] * ys + start[triangle]
+            where = np.rint(np.clip(centre, -1e8, 1e8)).astype(np.int32) + steps[:, triangle]
+            looked.append(np.clip(where, -32, limit))
+        samples = _look_up(texture, *looked)
+        alpha = samples[..., 3:].astype(np.int32)
+        total = alpha.sum(axis=0)
+        rgba[at, :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2) // np.maximum(total, 1)
+        whole = 255 * len(_SAMPLES)
+        rgba[at, 3] = (total[:, 0] * coverage.reshape(-1)[at] + whole // 2) // whole
     return Layer(rgba.reshape(h, w, 4), x0, y0)
 
 

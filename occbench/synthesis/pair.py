@@ -26,7 +26,7 @@ from occbench.occluders import Occluder, Scene, create, region
 from occbench.occluders.layer import composite
 from occbench.occluders.photometry import Photometry, match, measure
 from occbench.seeding import generator, random_bytes
-from occbench.synthesis.recipe import Recipe, pick
+from occbench.synthesis.recipe import MAX_SIZE, Recipe, pick
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
@@ -35,6 +35,7 @@ IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _OCCLUDED = 128  # alpha from which a pixel counts as occluded
 _LOW_COVERAGE = 0.01
 _UPSCALED = 2.0
+_NEAREST = 64  # mm that the longer side of a frame shows at least: the face of an aligned crop has 224
 
 occluder_called = cache(create)  # one instance a process: its textures are loaded once
 
@@ -116,10 +117,12 @@ def clean_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
     """The ground truth of a photograph: its aligned crop, or the photograph itself where the matrix is the identity.
 
     Raises:
-        ValueError: a singular matrix.
+        ValueError: a matrix that no crop follows from, or a crop larger than any recipe asks for.
     """
     if matrix == IDENTITY and image.shape[:2] == (height, width):
         return image
+    if max(width, height) > MAX_SIZE:
+        raise ValueError(f"a crop of {width}×{height} px; at most {MAX_SIZE} a side")
     return crop(image, matrix, width, height)
 
 
@@ -203,10 +206,15 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
 
     Raises:
         Rejected: nothing of the occluder falls into the frame, or covers it (`empty-mask`), or it changes nothing (`invisible`).
-        ValueError, KeyError, TypeError: parameters that the occluder cannot read (only in rows that others wrote).
+        ValueError, KeyError, TypeError: a variant that does not exist, landmarks that do not fit the frame, or parameters
+            that the occluder cannot read (only in rows that others wrote).
     """
     occluder: Occluder = occluder_called(row.occluder)
+    if row.variant not in occluder.variants:
+        raise ValueError(f"the {row.occluder} has no variant {row.variant!r}")
     head = _head(row.crop_matrix, tenths(row.landmarks).tobytes())
+    if head.pose.scale * _NEAREST > max(row.width, row.height):
+        raise ValueError(f"a face of {head.pose.scale:.3g} px a mm in a frame of {row.width}×{row.height} px")
     scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
     parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
     if occluder.photometric:

@@ -37,8 +37,10 @@ from occbench.seeding import generator
 CODE_SCHEMA = 1
 
 MAX_FOLDER = 10_000  # files in one folder, and so also pairs of one photograph
+MAX_SIZE = 2048  # px, side of an aligned crop
+_FARTHEST = 1_000_000  # end of a range, whatever its unit
 _MAX_RECIPE_BYTES = 1 << 20
-_LIMITS = {"per_image": (1, MAX_FOLDER), "seed": (0, 2**63 - 1), "size": (16, 2048), "limit": (1, 2**31)}
+_LIMITS = {"per_image": (1, MAX_FOLDER), "seed": (0, 2**63 - 1), "size": (16, MAX_SIZE), "limit": (1, 2**31)}
 _WORDS = {"crop": ("aligned", "none"), "split": ("all", "train", "val", "test")}
 
 
@@ -271,6 +273,8 @@ def _range(where: str, key: str, value: Any) -> tuple[float, float]:
     pair = [value, value] if _is_number(value, float) else value
     if not isinstance(pair, list) or len(pair) != 2 or not all(_is_number(v, float) for v in pair) or pair[0] > pair[1]:
         raise UsageError(f"{where}: {key} is [low, high] or one number, not {_show(value)}.")
+    if max(map(abs, pair)) > _FARTHEST:
+        raise UsageError(f"{where}: {key} goes beyond ±{_FARTHEST}: {_show(value)}.")
     return float(pair[0]), float(pair[1])
 
 

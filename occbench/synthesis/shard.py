@@ -4,6 +4,7 @@ What a shard writes depends on its photographs and the recipe alone, so neither 
 """
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.atomic import writing
-from occbench.errors import InputError, Rejected
+from occbench.errors import InputError, OccbenchError, Rejected, UsageError
 from occbench.faces import Face, Source, open_source
 from occbench.images import decode, encode_png, pixel_sha256, read_bytes, write_atomic
 from occbench.landmarks.locate import Locator
@@ -78,7 +79,7 @@ class Rebuilding:
 class _Result:
     """What becomes of a shard: rows in order, what could not be used, and images on their way to the disk.
 
-    A context manager. Threads write the images, because waiting until a file is really on the disk takes longer than writing it.
+    A context manager. Threads write the images, because making a file takes longer than the processor needs for it.
 
     Args:
         place: where to write.
@@ -109,7 +110,7 @@ class _Result:
         Raises:
             RunError: the disk failed, with this image or one before.
         """
-        self._pending.append(self._threads.submit(write_atomic, self._place.out / relative, encode_png(image)))
+        self._pending.append(self._threads.submit(write_atomic, self._place.out / relative, encode_png(image), fsync=False))
         if len(self._pending) > 2 * _WRITERS:
             self._pending.popleft().result()
 
@@ -117,6 +118,7 @@ class _Result:
         """Wait for the images, then put rejects and rows on the disk, the rows last: their file says that the shard is finished."""
         while self._pending:
             self._pending.popleft().result()
+        os.sync()  # all images at once: waiting for each is several times slower
         write_rejects(self._place.rejects, self.rejects)
         with ManifestWriter(self._place.rows, seed=self._place.seed, recipe_fingerprint=self._place.recipe_fingerprint) as writer:
             for row in self.rows:
@@ -181,7 +183,7 @@ def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: _Result) -
     first, before = rows[0], len(result.rows)
     try:
         clean = _original(first, place)
-    except (Rejected, InputError) as error:
+    except (Rejected, InputError, UsageError) as error:
         reason, detail = (error.reason, error.detail) if isinstance(error, Rejected) else ("source-missing", str(error))
         result.rejects += [Reject(row.source, row.image_id, row.occluder, reason, detail) for row in rows]
         return
@@ -218,8 +220,11 @@ def _again(row: Pair, first: Pair, clean: Image) -> tuple[Image, Image]:
     if any(getattr(row, name) != getattr(first, name) for name in same):
         raise Rejected("unusable-row", f"rows of one photograph disagree on its clean image ({row.pair_id}, {first.pair_id})")
     try:
-        occluded, mask = render_pair(row, clean)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:  # rows are anybody's
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            occluded, mask = render_pair(row, clean)
+    except OccbenchError as error:  # no such occluder here
+        raise Rejected("unusable-row", f"{row.pair_id}: {error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:  # rows are anybody's
         raise Rejected("unusable-row", f"{row.pair_id}: its parameters cannot be rendered: {error!r}"[:500]) from error
     if (pixel_sha256(occluded), pixel_sha256(mask)) != (row.occluded_sha256, row.mask_sha256):
         raise Rejected("pixels-differ", f"{row.pair_id} comes out with other pixels than the manifest promises")

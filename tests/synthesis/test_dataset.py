@@ -48,12 +48,12 @@ def interrupted(selection: Selection, out: Path, monkeypatch: pytest.MonkeyPatch
     """A run that breaks off after some images, like a kill, but always at the same place."""
     written = 0
 
-    def fails(path: Path, data: bytes) -> None:
+    def fails(path: Path, data: bytes, *, fsync: bool = True) -> None:
         nonlocal written
         written += path.suffix == ".png"
         if written > after:
             raise KeyboardInterrupt
-        write_atomic(path, data)
+        write_atomic(path, data, fsync=fsync)
 
     with monkeypatch.context() as patch:
         patch.setattr(shard, "write_atomic", fails)
@@ -120,7 +120,9 @@ def test_an_interrupted_run_goes_on(
 def test_resuming_makes_only_what_is_missing(select: Select, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted(select(), tmp_path / "out", monkeypatch, 120)
     made: list[Path] = []
-    monkeypatch.setattr(shard, "write_atomic", lambda path, data: (made.append(path), write_atomic(path, data)))
+    monkeypatch.setattr(
+        shard, "write_atomic", lambda path, data, **options: (made.append(path), write_atomic(path, data, **options))
+    )
     steps: list[tuple[int, int, int]] = []
     synthesise(select(), tmp_path / "out", workers=1, resume=True, progress=lambda *step: steps.append(step))
     assert 189 - 120 <= len([path for path in made if path.suffix == ".png"]) < 189 - 110
@@ -221,7 +223,7 @@ def test_nothing_half_made_counts_as_a_run(select: Select, tmp_path: Path) -> No
 
 
 def test_a_full_disk(select: Select, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Path, tree: Tree) -> None:
-    fsync, left = os.fsync, 100
+    fsync, left = os.fsync, 40
 
     def full(descriptor: int) -> None:
         nonlocal left
@@ -335,10 +337,16 @@ def altered(whole: Path, tmp_path: Path, change: Callable[[Pair], Pair]) -> Path
         ({"occluded_sha256": "0" * 64}, "pixels-differ", 1),
         ({"mask_sha256": "0" * 64}, "pixels-differ", 1),
         ({"landmarks": np.full((68, 2), 5.0)}, "unusable-row", 1),
+        ({"landmarks": np.linspace(-1e5, 1e5, 136).reshape(68, 2)}, "unusable-row", 1),
+        ({"occluder": "teapot"}, "unusable-row", 1),
+        ({"variant": "square-1000x1000"}, "unusable-row", 1),
         ({"parameters": {}}, "unusable-row", 1),
         ({"parameters": {"box": "x", "place": [], "level": None}}, "unusable-row", 1),
         ({"clean_sha256": "0" * 64}, "clean-differs", 4),
         ({"crop_matrix": (0.0,) * 6}, "unusable-row", 4),
+        ({"crop_matrix": (1e-4, 0.0, 0.0, 0.0, 1e-4, 0.0)}, "unusable-row", 4),
+        ({"width": 32000, "height": 2000}, "unusable-row", 4),
+        ({"source": "folder", "image_id": "nobody.jpg"}, "source-missing", 1),
         ({"width": 40}, "clean-differs", 4),
     ],
 )

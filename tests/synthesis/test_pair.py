@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.spatial import ConvexHull
+from skimage.draw import polygon2mask
 
 from occbench.errors import Rejected
 from occbench.faces import Face
@@ -93,6 +95,20 @@ def test_coverage_and_fraction_are_areas(image: npt.NDArray[np.uint8]) -> None:
     soft = complete(row, photo.clean, np.full((128, 128), 127, np.uint8))
     assert (soft.coverage, soft.mask_fraction) == (0.0, 0.0)
     assert "low-coverage" in soft.warnings
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("occluder", ["mask", "sunglasses", "black-box"])
+def test_coverage_is_what_another_polygon_filler_counts(image: npt.NDArray[np.uint8], occluder: str, size: int) -> None:
+    row, occluded, mask = rendered(photograph(image, size=size), occluder, size=size)
+    assert occluded.shape == (size, size, 3)
+    a, b, tx, c, d, ty = row.crop_matrix
+    x, y = row.landmarks.T
+    points = np.stack([c * x + d * y + ty, a * x + b * y + tx], axis=1)
+    corners = points[ConvexHull(points).vertices]
+    face = polygon2mask((size, size), corners)
+    assert row.coverage == pytest.approx((face & (mask >= 128)).sum() / face.sum(), abs=2 / size)
+    assert row.mask_fraction == pytest.approx((mask >= 128).mean(), abs=1e-4)
 
 
 def test_warnings_of_source_and_detector_are_kept(image: npt.NDArray[np.uint8]) -> None:

@@ -86,6 +86,7 @@ def test_nothing_of_weight_0_is_picked(weights: dict[str, float], position: floa
         ({"landmarks": "dlip"}, "'dlip'.*Did you mean 'dlib'"),
         ({"occluders": {"mask": {"ranges": {"lift": [2, 1]}}}}, "occluders.mask.ranges.lift is .low, high"),
         ({"occluders": {"mask": {"ranges": {"lift": [0, float("nan")]}}}}, "occluders.mask.ranges.lift is .low, high"),
+        ({"occluders": {"mask": {"ranges": {"lift": [0, 1e9]}}}}, "occluders.mask.ranges.lift goes beyond"),
         ({"occluders": {"mask": {"variants": {"surgical": -1}}}}, "occluders.mask.variants.surgical is a weight"),
         ({"occluders": {"mask": {"variants": {"surgical": 0}}}}, "all weights in occluders.mask.variants are 0"),
         ({"occluders": {"mask": {"weight": 0}}}, "all weights in occluders are 0"),

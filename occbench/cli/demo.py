@@ -28,6 +28,9 @@ def demo(out: Path, workers: int | None, as_json: bool) -> None:
     Examples:
       occbench demo
       occbench demo --out somewhere/else
+
+    \b
+    Exit codes: 0 done; 1 disk full or the like; 2 a folder that cannot be used; 130 interrupted.
     """
     most = max(len(create(name).variants) for name in OCCLUDERS)
     document = {"source": "sample", "occluders": list(OCCLUDERS), "per_image": most, "cycle_variants": True, "size": 256}

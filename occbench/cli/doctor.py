@@ -61,6 +61,9 @@ def doctor(as_json: bool) -> None:
     Examples:
       occbench doctor
       occbench doctor --json
+
+    \b
+    Exit codes: 0 done, whatever was found.
     """
     found = {
         "occbench": {"occbench": __version__, "python": platform.python_version(), "system": platform.platform(terse=True)},

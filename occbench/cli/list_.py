@@ -65,6 +65,9 @@ def list_(kind: str, as_json: bool) -> None:
     Examples:
       occbench list occluders
       occbench list sources --json
+
+    \b
+    Exit codes: 0 done; 2 no such kind.
     """
     rows = KINDS[kind]()
     if as_json:

@@ -4,10 +4,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from occbench import __version__
-from occbench.cli import COMMANDS, doctor
+from occbench.cli import COMMANDS, doctor, main
 from occbench.cli.list_ import KINDS
 from occbench.manifest import MANIFEST, read
 from occbench.occluders import OCCLUDERS, create
@@ -16,10 +16,11 @@ Run = Callable[..., Result]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_examples(occbench: Run, command: str) -> None:
+def test_every_command_has_help_with_examples_and_exit_codes(occbench: Run, command: str) -> None:
     result = occbench(command, "--help")
     assert result.exit_code == 0
     assert f"occbench {command}" in result.stdout.partition("Examples:")[2]
+    assert "0 " in result.stdout.partition("Exit codes:")[2]
 
 
 def test_help_lists_the_commands(occbench: Run) -> None:
@@ -43,6 +44,13 @@ def test_a_bug_is_one_line(occbench: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
     assert "--debug" in result.stderr
+
+
+def test_the_traceback_of_a_bug_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "sources", lambda: 1 // 0)
+    result = CliRunner().invoke(main, ["--debug", "list", "sources"])
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
 
 
 @pytest.mark.parametrize("kind", KINDS)

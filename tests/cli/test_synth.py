@@ -14,6 +14,7 @@ from click.testing import Result
 from PIL import Image
 
 from occbench.manifest import MANIFEST, read, read_rejects
+from occbench.manifest.verify import verify
 
 Run = Callable[..., Result]
 
@@ -85,6 +86,7 @@ def test_every_kind_of_bad_input_is_listed(folder_run: Run, tmp_path: Path, port
     assert {name: reason for name, reason in rejects.items() if reason not in expected[name]} == {}
     assert [row.image_id for row in read(tmp_path / "out" / MANIFEST)] == ["x/whole.jpg"]
     assert json.loads(result.stdout)["rejects"] == len(expected)
+    assert verify(tmp_path / "out", workers=1).ok
 
 
 def test_every_kind_of_good_input_gives_a_pair(folder_run: Run, tmp_path: Path, portrait: Image.Image) -> None:
@@ -105,6 +107,7 @@ def test_every_kind_of_good_input_gives_a_pair(folder_run: Run, tmp_path: Path, 
     assert (result.exit_code, json.loads(result.stdout)["pairs"]) == (0, len(list((root / "x").iterdir())))
     rows = list(read(tmp_path / "out" / MANIFEST))
     assert len({row.occluded_path.casefold() for row in rows}) == len(rows)
+    assert verify(tmp_path / "out", workers=1).ok
 
 
 def test_only_rejects(folder_run: Run, tmp_path: Path) -> None:
@@ -159,6 +162,9 @@ def test_a_rebuilt_data_set_is_checked(folder_run: Run, occbench: Run, photos: P
     assert result.exit_code == 4
     assert "1 pairs of" in result.stderr
     assert "source-changed 1" in result.stdout
+    result = occbench(*options, "--out", tmp_path / "changed", "--resume", "--json")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["rejects_by_reason"] == {"source-changed": 1}
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,17 @@ def test_the_shadow_is_soft(frontal: Scene, style: str, wear: str) -> None:
     assert 10 < shadow.max() <= 127
 
 
+def test_lift_and_width_mean_millimetres(frontal: Scene) -> None:
+    def edges(**changes: float) -> tuple[int, int]:
+        """The first solid row in the middle and the number of solid columns."""
+        alpha = in_frame(drawn(frontal, tilt=0.0, **changes), frontal)
+        return int(np.argmax(alpha[:, 64] >= 128)), int((alpha >= 128).any(axis=0).sum())
+
+    scale = frontal.head.pose.scale
+    assert edges(lift=-9.0)[0] - edges(lift=3.0)[0] == pytest.approx(12 * scale, abs=1.5)
+    assert edges(width=1.1)[1] - edges(width=0.9)[1] == pytest.approx(0.2 * 2 * 74 * scale, abs=6)
+
+
 def test_mirrored_it_is_the_flipped_picture(digest: ModuleType) -> None:
     where = digest.scene(digest.posed(0.0, 0.0, 0.0), 129, 129, "mirror")  # the face's middle is pixel 64, the frame's too
     blank = np.zeros((129, 129, 3), np.uint8)

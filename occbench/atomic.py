@@ -44,6 +44,7 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
                 with temporary.open("rb") as stream:
                     os.fsync(stream.fileno())
             temporary.replace(path)
-    finally:
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise

@@ -135,7 +135,7 @@ class Canvas:
         light = np.array([0.0, -0.4, 0.917])
         lambert = np.clip(n @ light, 0, 1)
         sky = 0.5 - 0.5 * n[..., 1]
-        shade = (0.40 + 0.54 * lambert + 0.14 * sky) * self.dark
+        shade = (0.60 + 0.40 * lambert + 0.12 * sky) * self.dark
         half_way = np.array([0.0, -0.259, 0.966])
         shade = shade + gloss * np.clip(n @ half_way, 0, 1) ** 24
         out = np.stack([np.clip(shade, 0, 1), 0.5 + 0.5 * n[..., 0], self.ink, self.alpha], axis=-1)

@@ -176,11 +176,11 @@ class FittedHead:
         """
         points = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
         pixels, depth = self.pose.project(points)
-        gap = points[:, None, :] - POINTS[None, :, :]
-        near = gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1] + gap[..., 2] * gap[..., 2] + self.REACH * self.REACH
+        x, y, z = (np.subtract.outer(POINTS[:, k], points[:, k]) for k in range(3))  # (68, N)
+        near = x * x + y * y + z * z + self.REACH * self.REACH
         weight = 1.0 / (near * near)
         # Reduce along the first axis: NumPy then adds row after row, the same order everywhere.
-        total = weight.T.sum(axis=0)
+        total = weight.sum(axis=0)
         for k in range(2):
-            pixels[:, k] += (weight.T * self._residual[:, k, None]).sum(axis=0) / total
+            pixels[:, k] += (weight * self._residual[:, k, None]).sum(axis=0) / total
         return np.rint(pixels * 256) / 256, depth

@@ -43,6 +43,7 @@ class ManifestWriter:
             }
         )
         self._rows: list[Pair] = []
+        self._tables: list[pa.Table] = []  # rows before those
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -68,18 +69,47 @@ class ManifestWriter:
         """
         self._rows.append(pair)
         self.count += 1
-        if len(self._rows) == ROW_GROUP:
+        if len(self._rows) + self._held == ROW_GROUP:
             self._flush()
 
+    def extend(self, batch: pa.RecordBatch) -> None:
+        """Add rows as `batches` reads them: what `write` would do with each, but quickly.
+
+        Raises:
+            As `write`.
+        """
+        table = pa.Table.from_batches([batch]).cast(SCHEMA)
+        while table.num_rows:
+            self._settle()
+            part = table.slice(0, ROW_GROUP - self._held)
+            table = table.slice(part.num_rows)
+            self._tables.append(part)
+            self.count += part.num_rows
+            if self._held == ROW_GROUP:
+                self._flush()
+
+    @property
+    def _held(self) -> int:
+        """Rows in tables that are not written yet."""
+        return sum(table.num_rows for table in self._tables)
+
+    def _settle(self) -> None:
+        """Make a table of the rows."""
+        if self._rows:
+            first = self.count - len(self._rows)
+            try:
+                self._tables.append(pa.Table.from_batches([to_batch(self._rows)]))
+            except (ValueError, TypeError, pa.ArrowException) as error:
+                raise InputError(f"{self._path}, rows {first} to {self.count - 1}: {error}") from error
+            self._rows.clear()
+
     def _flush(self) -> None:
-        first = self.count - len(self._rows)
-        try:
-            batch = to_batch(self._rows)
-        except (ValueError, TypeError, pa.ArrowException) as error:
-            raise InputError(f"{self._path}, rows {first} to {self.count - 1}: {error}") from error
-        with writing(self._path):
-            self._writer.write_batch(checked(batch, str(self._path), first))
-        self._rows.clear()
+        """Write a row group."""
+        self._settle()
+        for batch in pa.concat_tables(self._tables).combine_chunks().to_batches():
+            with writing(self._path):
+                self._writer.write_batch(checked(batch, str(self._path), self.count - batch.num_rows))
+        self._tables.clear()
 
     def _close(self, temporary: Path, failed: bool) -> None:
         if failed:
@@ -87,7 +117,7 @@ class ManifestWriter:
                 self._writer.close()
             return
         try:
-            if self._rows:
+            if self._rows or self._tables:
                 self._flush()
         finally:
             with writing(self._path):

@@ -69,7 +69,7 @@ class Mask:
     ranges: Mapping[str, tuple[float, float]] = {
         "wrong": (0.0, 0.0),
         "width": (0.97, 1.06),
-        "lift": (-9.0, 0.0),
+        "lift": (-7.0, 0.0),
         "puff": (-2.0, 4.0),
         "tilt": (-0.04, 0.04),
         "key": (-0.35, 0.35),

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.errors import Rejected
-from occbench.occluders.layer import Layer
+from occbench.occluders.layer import Layer, interleaved, planes
 
 T = TypeVar("T")
 Colour = tuple[int, int, int]
 
+_WARM = (1.0, -0.1, -0.35)  # how much the channels gain where warm skin is half lit
+_SHADOW = (24, 14, 12)
 MARGIN = 10  # px around the frame that blurring can bring into it
 
 
@@ -27,20 +29,18 @@ def colourise(
         side: how much brighter than straight ahead surfaces look that face the image's right.
         warm: how much redder half-lit places are (skin).
     """
-    levels = np.arange(256, dtype=np.int32)[:, None]
-    first, middle, last = (np.array(colour, dtype=np.int32) for colour in (trim, main, second))
+    levels = np.arange(256, dtype=np.int32)
     inner, outer = np.minimum(levels, 128), np.maximum(levels - 128, 0)
-    mixed = (first * (128 - inner) + middle * (inner - outer) + last * outer + 64) // 128
-    tint = np.rint(np.array([1.0, -0.1, -0.35]) * (warm * 256)).astype(np.int32)
-    lit = levels + (levels * (255 - levels) * tint) // 65280
     # A little of the shade is sheen: even black things show their form.
     sheen = (levels * levels) // 5100
-
-    shade, facing, ink = (layer.rgba[..., k].astype(np.int32) for k in range(3))
+    shade, facing, ink, alpha = planes(layer.rgba)
     shade = np.clip((shade * (32768 + round(side * 256) * (facing - 128)) + 16384) // 32768, 0, 255)
-    rgba = layer.rgba.copy()
-    rgba[..., :3] = np.clip((mixed[ink] * lit[shade] + 127) // 255 + sheen[shade], 0, 255)
-    return Layer(rgba, layer.x, layer.y)
+    out = []
+    for first, middle, last, redder in zip(*(np.asarray(c).tolist() for c in (trim, main, second)), _WARM, strict=True):
+        mixed = (first * (128 - inner) + middle * (inner - outer) + last * outer + 64) // 128
+        lit = levels + (levels * (255 - levels) * round(redder * (warm * 256))) // 65280
+        out.append(np.clip((mixed[ink] * lit[shade] + 127) // 255 + sheen[shade], 0, 255))
+    return Layer(interleaved([*out, alpha]), layer.x, layer.y)
 
 
 def within(layer: Layer, width: int, height: int) -> Layer:
@@ -86,7 +86,7 @@ def stored(colour: Sequence[int]) -> npt.NDArray[np.int32]:
     return levels
 
 
-def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: float = 2.5, strength: int = 42) -> Layer:
+def contact_shadow(layer: Layer, scale: float, *, reach: float = 4.0, drop: float = 2.5, strength: int = 26) -> Layer:
     """The soft shadow that a worn thing throws on the skin around it.
 
     Args:
@@ -98,9 +98,8 @@ def contact_shadow(layer: Layer, scale: float, *, reach: float = 5.0, drop: floa
     """
     sigma = max(0.5, round(reach * scale * 8) / 8)
     pad = int(3 * sigma) + 1
-    alpha = np.pad(layer.rgba[..., 3], pad)
+    alpha = cv2.copyMakeBorder(layer.rgba[..., 3], pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
     blurred = cv2.GaussianBlur(alpha, (2 * pad + 1, 2 * pad + 1), sigma, borderType=cv2.BORDER_CONSTANT)
-    rgba = np.zeros((*alpha.shape, 4), np.uint8)
-    rgba[..., :3] = (24, 14, 12)
-    rgba[..., 3] = (blurred.astype(np.int32) * strength + 127) // 255
+    shadow = (blurred.astype(np.int32) * strength + 127) // 255
+    rgba = interleaved([*(np.full_like(shadow, level) for level in _SHADOW), shadow])
     return Layer(rgba, layer.x - pad, layer.y - pad + round(drop * scale))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.landmarks.head import FittedHead
-from occbench.occluders.layer import Image, Layer
+from occbench.occluders.layer import Image, Layer, interleaved, planes, ratio
 
 # Patches of bare skin, as polygons of iBUG points: the cheek at the image's left and right, the bridge of the nose.
 _CHEEKS = ((2, 41, 31, 48, 4), (14, 46, 35, 54, 12))
@@ -107,7 +107,7 @@ def measure(image: Image, points: npt.NDArray[np.float64]) -> Photometry:
         # Cheek centres lie about two thirds of the way from the centre to the edge of the face.
         side = max(-0.35, min(0.35, 0.75 * (right - left) / (right + left + 1)))
 
-    white = 0.35 * float(np.percentile(_luma(image), 97)) + 0.65 * min(255.0, 1.3 * float(np.percentile(luma, 95)))
+    white = 0.35 * _bright(_luma(image), 0.97) + 0.65 * min(255.0, 1.3 * _bright(luma, 0.95))
     exposure = max(95.0, white) / _NEUTRAL_WHITE
     norm = (((image[::2, ::2].reshape(-1, 3) / 255.0) ** 6).mean(axis=0)) ** (1 / 6) + 1e-3
     cast = np.clip((norm / norm.mean() / _USUAL_CAST) ** 0.5, 0.85, 1.15)
@@ -133,30 +133,28 @@ def match(layer: Layer, photometry: Photometry, head: FittedHead, noise: Callabl
     Returns:
         A layer up to 3 sigma larger on each side.
     """
-    rgba = layer.rgba
     half = 75 * head.pose.scale  # half a face's width, px
-    columns = np.arange(rgba.shape[1], dtype=np.float64) + (layer.x - head.pose.origin[0])
+    columns = np.arange(layer.rgba.shape[1], dtype=np.float64) + (layer.x - head.pose.origin[0])
     light = 1.0 + photometry.side * np.clip(columns / max(half, 1.0), -1.0, 1.0)
-    factor = np.rint(light[:, None] * np.array(photometry.gain)[None, :] * 4096).astype(np.int32)
-    lit = rgba.copy()
-    lit[..., :3] = np.minimum((rgba[..., :3] * factor[None] + 2048) >> 12, 255)
+    *colours, alpha = planes(layer.rgba)
+    factors = [np.rint(light * gain * 4096).astype(np.int32) for gain in photometry.gain]
+    colours = [np.minimum((plane * factor + 2048) >> 12, 255) for plane, factor in zip(colours, factors, strict=True)]
 
     pad = 0
     if photometry.blur > 0:
         pad = math.ceil(3 * photometry.blur)
-        lit = np.pad(lit, ((pad, pad), (pad, pad), (0, 0)))
-        alpha = lit[..., 3:].astype(np.int32)
-        lit[..., :3] = (lit[..., :3] * alpha + 127) // 255  # premultiplied, so that nothing bleeds in from beyond the edge
-        size = 2 * pad + 1
-        lit = np.asarray(cv2.GaussianBlur(lit, (size, size), photometry.blur, borderType=cv2.BORDER_CONSTANT), dtype=np.uint8)
-        alpha = np.maximum(lit[..., 3:].astype(np.int32), 1)
-        lit[..., :3] = np.minimum((lit[..., :3].astype(np.int32) * 255 + alpha // 2) // alpha, 255)
+        size = (2 * pad + 1, 2 * pad + 1)
+        # Premultiplied, so that nothing bleeds in from beyond the edge.
+        lit = interleaved([*((plane * alpha + 127) // 255 for plane in colours), alpha])
+        lit = cv2.copyMakeBorder(lit, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+        *colours, alpha = planes(cv2.GaussianBlur(lit, size, photometry.blur, borderType=cv2.BORDER_CONSTANT))
+        whole = np.maximum(alpha, 1)
+        colours = [np.minimum(ratio(plane * 255, whole), 255) for plane in colours]
     if photometry.grain > 0:
-        h, w = lit.shape[:2]
         strength = np.rint(GAUSSIAN * (photometry.grain / 64)).astype(np.int32)
-        grain = strength[noise(h * w)].reshape(h, w, 1)
-        lit[..., :3] = np.clip(lit[..., :3] + grain, 0, 255)
-    return Layer(lit, layer.x - pad, layer.y - pad)
+        grain = strength[noise(alpha.size)].reshape(alpha.shape)
+        colours = [np.clip(plane + grain, 0, 255) for plane in colours]
+    return Layer(interleaved([*colours, alpha]), layer.x - pad, layer.y - pad)
 
 
 def _gaussian_table() -> npt.NDArray[np.float64]:
@@ -171,6 +169,12 @@ GAUSSIAN = _gaussian_table()
 
 def _luma(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _bright(luma: Image, share: float) -> int:
+    """The gray level that a share of the pixels does not exceed."""
+    counts = np.bincount(luma.reshape(-1), minlength=256)
+    return int(np.searchsorted(counts.cumsum(), share * luma.size))
 
 
 def _inside(polygon: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

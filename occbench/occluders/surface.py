@@ -15,16 +15,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from occbench.occluders.layer import Image, Layer, over
+from occbench.occluders.layer import Image, Layer, interleaved, over, planes, ratio
 
 Array = npt.NDArray[np.float64]
 
 _SHIFT = 6  # fractional bits of polygon corners
 _COVER = 4  # supersampling of the outline
 # Texture look-ups a pixel, as offsets from its centre; more across, for that is how turned sides are foreshortened.
-_SAMPLES = [(dx, dy) for dy in (-0.25, 0.25) for dx in (-0.375, -0.125, 0.125, 0.375)]
-_LINE = 1024
-_PIXELS = 1 << 17  # looked up at a time, so that memory stays small however large the thing is
+_SAMPLES = np.array([(dx, dy) for dy in (-0.25, 0.25) for dx in (-0.375, -0.125, 0.125, 0.375)])
+_PIXELS = 1 << 14  # looked up at a time: OpenCV's maps must be less than 2¹⁵ wide
+_FAR = 1 << 18  # 1/32 texels: farther out lies the same edge, and int16 maps reach it
 _MARGIN = 0.02  # of the texture: how far beyond a cell coarser levels and sampling look
 
 
@@ -32,7 +32,7 @@ class Texture:
     """An RGBA texture with its mip levels.
 
     Args:
-        rgba: (H, W, 4) uint8, straight alpha. Colour should continue beyond the alpha edge, for it is interpolated.
+        rgba: (H, W, 4) uint8, straight alpha.
     """
 
     def __init__(self, rgba: Image) -> None:
@@ -63,8 +63,9 @@ class Texture:
 
     @cached_property
     def levels(self) -> list[Image]:
-        """Halved again and again by area averaging, down to 8 px."""
-        out = [self.rgba]
+        """Colours multiplied by alpha, halved again and again by area averaging, down to 8 px."""
+        *colours, alpha = planes(self.rgba)
+        out = [interleaved([*((plane * alpha + 127) // 255 for plane in colours), alpha])]
         while min(out[-1].shape[:2]) >= 16:
             h, w = out[-1].shape[:2]
             even = out[-1][: h - h % 2, : w - w % 2]
@@ -168,10 +169,10 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     left, top, right, bottom = surface.region
     full_h, full_w = surface.texture.rgba.shape[:2]
     texels = abs(right - left) * full_w * abs(bottom - top) * full_h / ((height - 1) * (width - 1) * 2)
-    ratio = texels / max(float(np.abs(twice_area).mean()) / 2, 1e-6)
+    density = texels / max(float(np.abs(twice_area).mean()) / 2, 1e-6)
     level = 0
-    while ratio > len(_SAMPLES) and level + 1 < len(surface.texture.levels):
-        ratio, level = ratio / 4, level + 1
+    while density > len(_SAMPLES) and level + 1 < len(surface.texture.levels):
+        density, level = density / 4, level + 1
     texture = surface.texture.levels[level]
     th, tw = texture.shape[:2]
     u = (left + (right - left) * (corners % width) / (width - 1)) * (tw - 1)
@@ -181,13 +182,13 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
     p = local[corners]
     (ax, ay), (bx, by), (cx, cy) = ((p[:, k, 0], p[:, k, 1]) for k in range(3))
     maps = []
-    for q, limit in ((u, tw), (v, th)):
+    for q in (u, v):
         du1, du2 = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
         gx = 32 * ((du1 * (cy - ay) - du2 * (by - ay)) / twice_area)
         gy = 32 * ((du2 * (bx - ax) - du1 * (cx - ax)) / twice_area)
-        steps = np.stack([gx * dx + gy * dy for dx, dy in _SAMPLES])  # (samples, triangles)
-        steps = np.rint(np.clip(steps, -1e8, 1e8)).astype(np.int32)
-        maps.append((gx, gy, 32 * q[:, 0] - gx * ax - gy * ay, steps, 32 * limit))
+        steps = gx * _SAMPLES[:, :1] + gy * _SAMPLES[:, 1:]  # (samples, triangles)
+        steps = np.rint(np.clip(steps, -_FAR, _FAR)).astype(np.int32)
+        maps.append((gx, gy, 32 * q[:, 0] - gx * ax - gy * ay, steps))
     rgba = np.zeros((h * w, 4), np.uint8)
     shown = np.flatnonzero(index)
     for first_shown in range(0, len(shown), _PIXELS):
@@ -195,45 +196,45 @@ def _draw_one(surface: Surface, head: Placement) -> Layer | None:
         triangle = index.reshape(-1)[at].astype(np.intp) - 1
         xs, ys = (at % w).astype(np.float64), (at // w).astype(np.float64)
         looked = []
-        for gx, gy, start, steps, limit in maps:
+        for gx, gy, start, steps in maps:
             centre = gx[triangle] * xs + gy[triangle] * ys + start[triangle]
-            where = np.rint(np.clip(centre, -1e8, 1e8)).astype(np.int32) + steps[:, triangle]
-            looked.append(np.clip(where, -32, limit))
-        samples = _look_up(texture, *looked)
-        alpha = samples[..., 3:].astype(np.int32)
-        total = alpha.sum(axis=0)
-        rgba[at, :3] = ((samples[..., :3] * alpha).sum(axis=0) + total // 2) // np.maximum(total, 1)
+            looked.append(np.rint(np.clip(centre, -_FAR, _FAR)).astype(np.int32) + steps.take(triangle, axis=1))
+        *colours, total = planes(_look_up(texture, *looked).sum(axis=0, dtype=np.uint16)[None])
+        found = [ratio(plane * 255, np.maximum(total, 1)) for plane in colours]
         whole = 255 * len(_SAMPLES)
-        rgba[at, 3] = (total[:, 0] * coverage.reshape(-1)[at] + whole // 2) // whole
+        rgba[at] = interleaved([*found, (total * coverage.reshape(-1)[at] + whole // 2) // whole])[0]
     return Layer(rgba.reshape(h, w, 4), x0, y0)
 
 
 def _rasterise(local: Array, corners: npt.NDArray[np.intp], w: int, h: int) -> tuple[npt.NDArray[np.uint16], Image]:
     """Which triangle (from 1, the last drawn wins; 0 none) each of w × h pixels shows, and how much of it is covered (0..255)."""
-    index = np.zeros((h, w), np.uint16)
-    cover = np.zeros((h * _COVER, w * _COVER), np.uint8)
-    at_pixel = np.rint(local * (1 << _SHIFT)).astype(np.int32)[corners]
-    at_cover = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
-    for k in range(len(corners)):
-        cv2.fillConvexPoly(index, at_pixel[k], k + 1, cv2.LINE_8, _SHIFT)
-        cv2.fillConvexPoly(cover, at_cover[k], 255, cv2.LINE_8, _SHIFT)
-    # Pixels that the outline only grazes borrow a neighbour's triangle.
+    fine = np.zeros((h * _COVER, w * _COVER), np.uint16)
+    at = np.rint(((local + 0.5) * _COVER - 0.5) * (1 << _SHIFT)).astype(np.int32)[corners]
+    for number, triangle in enumerate(at, 1):
+        cv2.fillConvexPoly(fine, triangle, number, cv2.LINE_8, _SHIFT)
+    # A pixel shows what lies near its centre; one that the outline only grazes borrows a neighbour's triangle.
+    index = np.maximum(fine[1::_COVER, 1::_COVER], fine[2::_COVER, 2::_COVER])
     index = np.where(index > 0, index, cv2.dilate(index, np.ones((3, 3), np.uint8)))
+    cover = (fine > 0).view(np.uint8) * np.uint8(255)
     return index, np.asarray(cv2.resize(cover, (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _look_up(texture: Image, x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> Image:
-    """Bilinear look-up at (samples, pixels) coordinates in 1/32 texel; (samples, pixels, 4) uint8."""
-    shape, pad = x.shape, -x.size % _LINE  # OpenCV's maps may be as long as they like, but not as wide
-    x, y = (np.pad(v.reshape(-1), (0, pad)).reshape(-1, _LINE) for v in (x, y))
-    whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
+    """Bilinear look-up at (h, w) coordinates in 1/32 texel, w < 2¹⁵, clamped to the edge; (h, w, 4) uint8."""
+    whole = np.empty((*x.shape, 2), np.int16)
+    whole[..., 0], whole[..., 1] = x >> 5, y >> 5
     fraction = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
-    found = np.asarray(cv2.remap(texture, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
-    return found.reshape(-1, 4)[: found.shape[0] * _LINE - pad].reshape(*shape, 4)
+    return np.asarray(cv2.remap(texture, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def sample(texture: Image, map_x: Array, map_y: Array) -> Image:
-    """Bilinear look-up of float64 texel coordinates (h, w), rounded to 1/32 texel, clamped to the edge; (h, w, 4) uint8."""
+    """Bilinear look-up of float64 texel coordinates (h, w), rounded to 1/32 texel, clamped to the edge; (h, w, 4) uint8.
+
+    Raises:
+        ValueError: coordinates of another shape.
+    """
+    if map_x.ndim != 2 or map_x.shape != map_y.shape:
+        raise ValueError(f"texel coordinates are two (h, w) arrays, not {map_x.shape} and {map_y.shape}")
     h, w = texture.shape[:2]
     x, y = (np.rint(np.clip(values, -1.0, float(end)) * 32).astype(np.int32) for values, end in ((map_x, w), (map_y, h)))
     return _look_up(texture, x, y)

@@ -320,8 +320,8 @@ def _assemble(space: Workspace, shards: int, seed: int | None, recipe: str) -> N
     out = space.out
     with ManifestWriter(out / MANIFEST, seed=seed, recipe_fingerprint=recipe) as writer:
         for number in range(shards):
-            for row in read(space.shard(number)):
-                writer.write(row)
+            for batch in batches(space.shard(number)):
+                writer.extend(batch)
     write_rejects(out / "rejects.csv", chain.from_iterable(read_rejects(space.rejects(number)) for number in range(shards)))
     export_csv(out / MANIFEST, out / "manifest.csv")
     export_jsonl(out / MANIFEST, out / "metadata.jsonl")

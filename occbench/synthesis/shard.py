@@ -5,15 +5,12 @@ What a shard writes depends on its photographs and the recipe alone, so neither 
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +28,6 @@ from occbench.synthesis.recipe import MAX_FOLDER, Recipe
 Image = npt.NDArray[np.uint8]
 
 PHOTOGRAPHS = 64  # of one shard, at most
-_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -77,9 +73,7 @@ class Rebuilding:
 
 
 class _Result:
-    """What becomes of a shard: rows in order, what could not be used, and images on their way to the disk.
-
-    A context manager. Threads write the images, because making a file takes longer than the processor needs for it.
+    """What becomes of a shard: images, rows in order, and what could not be used.
 
     Args:
         place: where to write.
@@ -90,34 +84,22 @@ class _Result:
         self.rows: list[Pair] = []
         self.rejects: list[Reject] = []
         self._place = place
-        self._pending: deque[Future[None]] = deque()
         files = sorted(set(images))
         write_atomic(place.journal, "".join(f"{file}\n" for file in files).encode())
         with writing(place.out):
             for folder in sorted({(place.out / file).parent for file in files}):
                 folder.mkdir(parents=True, exist_ok=True)
 
-    def __enter__(self) -> Self:
-        self._threads = ThreadPoolExecutor(_WRITERS)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._threads.shutdown(cancel_futures=True)
-
     def save(self, relative: str, image: Image) -> None:
-        """Encode an image and have it written.
+        """Write an image.
 
         Raises:
-            RunError: the disk failed, with this image or one before.
+            RunError: the disk failed.
         """
-        self._pending.append(self._threads.submit(write_atomic, self._place.out / relative, encode_png(image), fsync=False))
-        if len(self._pending) > 2 * _WRITERS:
-            self._pending.popleft().result()
+        write_atomic(self._place.out / relative, encode_png(image), fsync=False)
 
     def finish(self, photographs: int) -> tuple[int, int, int]:
-        """Wait for the images, then put rejects and rows on the disk, the rows last: their file says that the shard is finished."""
-        while self._pending:
-            self._pending.popleft().result()
+        """Put images, rejects and rows on the disk, the rows last: their file says that the shard is finished."""
         os.sync()  # all images at once: waiting for each is several times slower
         write_rejects(self._place.rejects, self.rejects)
         with ManifestWriter(self._place.rows, seed=self._place.seed, recipe_fingerprint=self._place.recipe_fingerprint) as writer:
@@ -138,7 +120,8 @@ def make(shard: Making) -> tuple[int, int, int]:
     faces = [(face, f"{number // per_folder:04d}") for number, face in enumerate(shard.faces, shard.first)]
     images = (path for face, folder in faces for pair in recipe.choices(face.image_id) for path in paths(face, *pair, folder))
     source = _source(recipe.source, place.root, place.options)
-    with _Result(place, images) as result, Locator(source, recipe.landmarks, shard.cache) as locator:
+    result = _Result(place, images)
+    with Locator(source, recipe.landmarks, shard.cache) as locator:
         for face, folder in faces:
             try:
                 data = read_bytes(face.path)
@@ -162,7 +145,7 @@ def make(shard: Making) -> tuple[int, int, int]:
                 result.rows.append(row)
             if len(result.rows) > before:
                 result.save(result.rows[-1].clean_path, photo.clean)
-        return result.finish(len(shard.faces))
+    return result.finish(len(shard.faces))
 
 
 def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
@@ -173,10 +156,10 @@ def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
     """
     cv2.setNumThreads(1)
     images = (path for row in chain(*shard.photographs) for path in (row.clean_path, row.occluded_path, row.mask_path))
-    with _Result(shard.place, images) as result:
-        for rows in shard.photographs:
-            _rebuild_photograph(rows, shard.place, result)
-        return result.finish(len(shard.photographs))
+    result = _Result(shard.place, images)
+    for rows in shard.photographs:
+        _rebuild_photograph(rows, shard.place, result)
+    return result.finish(len(shard.photographs))
 
 
 def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: _Result) -> None:

@@ -50,12 +50,13 @@ def alpha(parameters: Parameters, scene: Scene) -> npt.NDArray[np.uint8]:
 def test_the_mouth_is_hidden(
     digest: ModuleType, variant: str, yaw: float, pitch: float, roll: float, size: float, seed: int
 ) -> None:
-    """For any similarity of the landmarks, a yaw within 45 degrees, and a nod."""
+    """Its middle, give or take 2 % of the frame, for any similarity of the landmarks, a yaw within 45 degrees, and a nod."""
     side = round(128 * size)
     scene = digest.scene(digest.posed(yaw, pitch, roll, size=side), side, side, "any")
     mask = alpha(sampled(variant, scene, seed), scene)
     x, y = np.rint((scene.head.points[62] + scene.head.points[66]) / 2).astype(int)
-    assert mask[y, x] >= 128
+    reach = round(0.02 * side)
+    assert mask[y - reach : y + reach + 1, x - reach : x + reach + 1].max() >= 128
 
 
 def test_an_upright_mug_has_its_size(frontal: Scene) -> None:
@@ -160,10 +161,10 @@ def test_every_style_is_drawn_by_some_seed(frontal: Scene) -> None:
 
 
 GOLDEN = {
-    "paper-sleeve": "392172cf8f03d4b6",
-    "mug-bands": "c09848cab953280c",
-    "glass-filled": "892939c88db380bc",
-    "tumbler-steel": "d20a2b5b9693e3ff",
+    "paper-sleeve": "b0f09beb7a490b7d",
+    "mug-bands": "0e4bc5092fd74df1",
+    "glass-filled": "5a05f03be28b8e13",
+    "tumbler-steel": "043aded972bd5e3c",
 }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from occbench.occluders.layer import Layer, composite, over
+from occbench.occluders.layer import Layer, composite, over, ratio
 
 SIZE = 6
 images = arrays(np.uint8, (SIZE, SIZE, 3))
@@ -132,3 +132,12 @@ def test_composite_golden_pixel() -> None:
     occluded, mask = composite(np.full((SIZE, SIZE, 3), 10, np.uint8), plate(64, (250, 128, 10)))
     assert occluded[0, 0].tolist() == [70, 40, 10]
     assert mask[0, 0] == 64
+
+
+def test_quotients_are_those_of_integers() -> None:
+    rng = np.random.default_rng(0)
+    denominator = rng.integers(1, 2041, 400_000, dtype=np.int32)
+    whole = rng.integers(0, (1 << 23) // denominator, dtype=np.int32)
+    for numerator in (whole * denominator, np.maximum(whole * denominator - 1, 0), whole * denominator + denominator // 2):
+        fits = numerator < 1 << 23
+        assert np.array_equal(ratio(numerator, denominator)[fits], ((numerator + denominator // 2) // denominator)[fits])

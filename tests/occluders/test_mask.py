@@ -29,19 +29,19 @@ FIXED: dict[str, Any] = {
     "width": 1.01, "lift": -4.0, "puff": 1.0, "tilt": 0.01, "key": 0.2, "mirror": False,
 }  # fmt: skip
 GOLDEN = {  # worn right, below the nose, on the chin
-    "surgical-a": ("e2ecccdf517b0678", "b8b90815f47dace7", "c7658ebe86f820e7"),
-    "surgical-b": ("185b1631de8740a2", "b9d704858b119269", "5d22f4e86a94504d"),
-    "folded": ("b069eee1f4255538", "5f6df3cc6ee0f364", "04c3faa47410c624"),
-    "panelled": ("fa25e3292271fa2d", "a5089de52e4b0259", "c60dee505076fea1"),
-    "panelled-valve": ("d95f8442bfb7f2c0", "ff7c3a01ac59f4a7", "fcf5916e23bcb543"),
-    "moulded": ("7dd6fc9133f8d0f1", "afa1d720fbccc445", "a1465d40a160bb0d"),
-    "cloth": ("72622a9ed39dc469", "13bcff4b4f003edb", "63789987a39cccdf"),
-    "cloth-dots": ("8fdb943b6054265d", "7bcba616b9d984ed", "e77eb827e6c708ad"),
-    "cloth-stripes": ("597b708be9393c06", "441bedf35331899c", "71bd16275bc94f72"),
-    "cloth-plaid": ("48fc80f369ee7876", "37dbc7792842fffa", "981ae0c9ecf89a33"),
-    "cloth-blossoms": ("426f1311258b83e7", "6f584425565188ee", "25daeccf64593878"),
-    "cloth-camouflage": ("e30d70227a400145", "48be62725b5eee4d", "820acb3de205649e"),
-    "cloth-heather": ("f68d533ee5f6be98", "67aeb58f9c188d00", "7c504a0d80c66cb7"),
+    "surgical-a": ("1b0af6b5a807abc8", "8fff9ab660482825", "e6e0543c1e60fc5d"),
+    "surgical-b": ("3b24c589e20cf3bd", "73c09aef1b40f376", "a729e9b49dafd4e8"),
+    "folded": ("57c680e74f31408c", "162721c8a167deb9", "2ac6e6f8ee4fae48"),
+    "panelled": ("88faadfe3cc04e88", "01479b35e61e06ac", "6eeecf8474ae5dbb"),
+    "panelled-valve": ("a2bdfed3d76b110f", "fba665feeebd4e2a", "5af5c7787d7d4609"),
+    "moulded": ("f4a38d6b295d8803", "e9785e07c005fb3b", "554865b851a319ab"),
+    "cloth": ("f0f8a76b71f31bd7", "d807ade3ca8fcb07", "433f65ad751ca752"),
+    "cloth-dots": ("955b9f58aeb80ee6", "b309284befbbd003", "3a03f679928206b5"),
+    "cloth-stripes": ("a100dc1d91a1f0e5", "bea5c1b0b2f112fb", "e791e2b4210a02ac"),
+    "cloth-plaid": ("abc637d9fc8403c9", "993c027ab5cee869", "b3eb93be088941e2"),
+    "cloth-blossoms": ("53743e596a01ef29", "d9259cd8782810f0", "b7db4350c1816597"),
+    "cloth-camouflage": ("28b586c9ef8d76e1", "45996bbca5fe5fa7", "30adbbc904c4df6e"),
+    "cloth-heather": ("1669cc59a81d5636", "faa484f5f36d50cf", "e36a0472e56d8e6f"),
 }
 TIP, UPPER_LIP, LOWER_LIP = 30, 51, 57
 INNER_LIPS, EYES = (62, 66), range(36, 48)

@@ -136,7 +136,7 @@ def test_contact_shadows_never_hide(scale: float, strength: int, size: int) -> N
 
 def test_contact_shadows_lie_around_and_below() -> None:
     layer = Layer(np.full((60, 60, 4), 255, np.uint8), 10, 20)
-    shadow = contact_shadow(layer, 1.0, drop=4.0)
+    shadow = contact_shadow(layer, 1.0, drop=4.0, strength=42)
     ys, xs = np.nonzero(shadow.rgba[..., 3])
     assert xs.mean() + shadow.x == pytest.approx(10 + 29.5, abs=0.1)
     assert ys.mean() + shadow.y == pytest.approx(20 + 29.5 + 4, abs=0.1)

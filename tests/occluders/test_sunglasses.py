@@ -33,16 +33,16 @@ FIXED: dict[str, Any] = {
 }  # fmt: skip
 MIRRORED = {"coat": [[60, 110, 236], [70, 196, 236]], "reflection": 0.9}
 GOLDEN = {
-    "aviator": "3f8c43cd62e3a193",
-    "wayfarer": "bd66059303172e97",
-    "oversized": "9a85f28487c1f1a4",
-    "round": "60f16d032d9ddd10",
-    "round-bold": "0fecec83dd520dc1",
-    "cat-eye": "e145890fb2f2835c",
-    "square": "df3f7b301ffe7944",
-    "browline": "a7a76f993bf2ec26",
-    "wrap": "08fa38b869ce246f",
-    "rimless": "88a21e8f15f0018e",
+    "aviator": "5a19d92cc4e966b9",
+    "wayfarer": "e7039f9abae27425",
+    "oversized": "acc13e9de93fd9d5",
+    "round": "fb5434790a171005",
+    "round-bold": "a140bfa8e8e91784",
+    "cat-eye": "94d7e04581b1debf",
+    "square": "bc471c8794e50d3f",
+    "browline": "c7e855fb5f2dc970",
+    "wrap": "2e60ef430a9d8d0b",
+    "rimless": "c1053efa2d7e5cb6",
 }
 variants = pytest.mark.parametrize("variant", GLASSES.variants)
 

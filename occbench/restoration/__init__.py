@@ -1,0 +1,1 @@
+"""What undoes an occlusion: the protocol, training-free methods, and later trained ones."""

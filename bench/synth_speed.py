@@ -35,8 +35,8 @@ def occbench_rate(root: Path, photos: int, out: Path, cache: Path, seed: int) ->
 
 
 def main() -> None:
-    command = parser(__doc__, photos=1000)
-    command.add_argument("--repeats", type=int, default=3, help="how often each is measured (default: %(default)s)")
+    command = parser(__doc__, photos=3000)
+    command.add_argument("--repeats", type=int, default=2, help="how often each is measured (default: %(default)s)")
     command.add_argument(
         "--upsample", type=int, default=1, help="of the reference's detector (default: %(default)s, as earlier tools)"
     )

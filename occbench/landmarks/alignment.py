@@ -35,20 +35,25 @@ def template(size: int) -> Array:
 
 
 def crop_matrix(five: npt.ArrayLike, size: int) -> Matrix:
-    """The similarity (a, b, tx, c, d, ty) that takes five source points (5, 2) closest to the template in least squares.
+    """The similarity that takes five source points (5, 2) to the template; raises as `similarity`."""
+    return similarity(five, template(size))
+
+
+def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
+    """The similarity (a, b, tx, c, d, ty) that takes source points (N, 2) closest to target points (N, 2) in least squares.
 
     Closed form for two dimensions (Umeyama 1991, without reflection), with exact sums; rounded to 1e-6, as the manifest stores it.
 
     Raises:
-        ValueError: the five points coincide.
+        ValueError: the source points coincide.
     """
-    source, target = np.asarray(five, dtype=np.float64), template(size)
-    (mx, my), (nx, ny) = ([math.fsum(c) / 5 for c in points.T.tolist()] for points in (source, target))
+    source, target = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    (mx, my), (nx, ny) = ([math.fsum(c) / len(points) for c in points.T.tolist()] for points in (source, target))
     x, y = (source[:, 0] - mx).tolist(), (source[:, 1] - my).tolist()
     u, v = (target[:, 0] - nx).tolist(), (target[:, 1] - ny).tolist()
     spread = math.fsum(p * p + q * q for p, q in zip(x, y, strict=True))
     if spread < 1e-9:
-        raise ValueError("five identical points: no crop")
+        raise ValueError("identical points: no similarity")
     a = math.fsum(p * s + q * t for p, q, s, t in zip(x, y, u, v, strict=True)) / spread
     b = math.fsum(p * t - q * s for p, q, s, t in zip(x, y, u, v, strict=True)) / spread
     values = (a, -b, nx - (a * mx - b * my), b, a, ny - (b * mx + a * my))

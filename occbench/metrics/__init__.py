@@ -1,6 +1,7 @@
 """What is measured: pure functions on images, features and points, one file a metric, each with its declaration."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from occbench import registry
@@ -64,6 +65,7 @@ class Metric:
     unit: str = ""
 
 
+@cache
 def declared(name: str) -> Metric:
     """The declaration of a metric.
 

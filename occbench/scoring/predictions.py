@@ -44,16 +44,23 @@ class Folder:
         Raises:
             InputError: unreadable, not lossless, with transparency, of another depth or size, or not finite.
         """
-        path = self.directory / self.files[item.pair_id]
+        path = self.image_path(item)
         if path.suffix == ".npy":
             return _quantised(path, (item.height, item.width, 3))
         return _png(path, (item.height, item.width, 3))
 
     def mask(self, item: Item) -> Image | None:
         """The predicted occlusion of a pair, (H, W) uint8 with 255 = occluded, or None where there is none; raises as `image`."""
-        if item.pair_id not in self.masks:
-            return None
-        return _png(self.directory / MASKS / self.masks[item.pair_id], (item.height, item.width))
+        path = self.mask_path(item)
+        return None if path is None else _png(path, (item.height, item.width))
+
+    def image_path(self, item: Item) -> Path:
+        """Of the restoration."""
+        return self.directory / self.files[item.pair_id]
+
+    def mask_path(self, item: Item) -> Path | None:
+        """Of the predicted occlusion, if there is one."""
+        return self.directory / MASKS / self.masks[item.pair_id] if item.pair_id in self.masks else None
 
 
 def look_through(directory: Path, items: Sequence[Item], *, allow_missing: bool = False) -> Folder:

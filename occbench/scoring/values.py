@@ -144,7 +144,9 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def _part(shard: Measuring, items: Sequence[Item]) -> dict[str, Array]:
     """What is measured of a batch of pairs."""
-    clean, occluded, masks = ([load(shard.directory, getattr(item, which)) for item in items] for which in ("clean", "occluded", "mask"))
+    clean, occluded, masks = (
+        [load(shard.directory, getattr(item, which)) for item in items] for which in ("clean", "occluded", "mask")
+    )
     images, predicted = shard.given.images(items, clean, occluded, masks)
     itself = isinstance(shard.given, Clean)
     out: dict[str, Array] = {}

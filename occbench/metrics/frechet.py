@@ -1,0 +1,74 @@
+"""Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017; Dowson and Landau 1982)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from occbench.metrics import Metric
+from occbench.weights import WEIGHTS
+
+Array = npt.NDArray[np.floating]
+
+SMALL = 2048  # images below which the distance says more about their number than about them
+
+
+def _declared(name: str, about: str, features: str, weights: str) -> Metric:
+    return Metric(
+        name=name,
+        about=about,
+        higher_is_better=False,
+        lowest=0.0,
+        highest=None,
+        regions=("full",),
+        kind="set",
+        signature=f"{name}|features:{features}|reference:clean-of-split|covariance:n-1|sqrt:eigh|float64|v1",
+        weights=weights,
+    )
+
+
+_INCEPTION = "inception-2015-12-05,pool3,2048|resize:pillow-bicubic-299-float"
+_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].sha256[:8]}|chip:150,5-points-of-clean"
+FID = _declared("fid", "Fréchet distance on dlib's face descriptor.", _DLIB, "dlib-descriptor")
+FID_INCEPTION = _declared("fid_inception", "Fréchet Inception distance.", _INCEPTION, "inception-fid")
+
+
+def frechet(features: Array, reference: Array) -> float:
+    """|μ₁ - μ₂|² + tr(C₁ + C₂ - 2 (C₁C₂)^½), biased upwards for few images.
+
+    The trace of the root comes from the eigenvalues of the symmetric C₁^½ C₂ C₁^½, which are those of C₁C₂; small negative ones,
+    as singular covariances give them, count as zero.
+
+    Args:
+        features, reference: (N, D) and (M, D), at least two rows each.
+
+    Returns:
+        Distance, at least 0.
+
+    Raises:
+        ValueError: fewer than two rows, or features of different length.
+    """
+    if features.ndim != 2 or reference.ndim != 2 or features.shape[1] != reference.shape[1]:
+        raise ValueError(f"features of one length are needed, not {features.shape} and {reference.shape}")
+    if min(len(features), len(reference)) < 2:
+        raise ValueError("a covariance needs two images at least")
+    (mean_a, cov_a), (mean_b, cov_b) = (_gaussian(np.asarray(rows, dtype=np.float64)) for rows in (features, reference))
+    values, vectors = np.linalg.eigh(cov_a)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    inner = root @ cov_b @ root
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh((inner + inner.T) / 2), 0)).sum()
+    apart = mean_a - mean_b
+    return max(0.0, float(apart @ apart + np.trace(cov_a) + np.trace(cov_b) - 2 * shared))
+
+
+def warning(count: int) -> str | None:
+    """What is said of a distance of so few images, or None."""
+    if count >= SMALL:
+        return None
+    return (
+        f"Fréchet distances of {count} images are biased upwards (fewer than {SMALL:,}): read KID, and compare equal numbers only"
+    )
+
+
+def _gaussian(rows: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    mean = rows.mean(axis=0)
+    centred = rows - mean
+    return mean, centred.T @ centred / (len(rows) - 1)

@@ -1,0 +1,133 @@
+"""Is it still the same person? Similarity of face descriptors, and verification on pairs of photographs drawn once for all methods."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from occbench.metrics import Metric, Region
+from occbench.seeding import generator
+from occbench.weights import WEIGHTS
+
+Array = npt.NDArray[np.float64]
+
+DISTANCE = 0.6  # below which dlib calls two descriptors one person
+FAR = 0.01
+_FEWEST = 30  # pairs of one person that an accuracy needs, and 1 / FAR times more of different ones for a rate
+
+_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].sha256[:8]}|chip:150,5-points-of-clean"
+_PAIRS = "pairs:restored-vs-other-clean-photo,one-each,same+different,drawn-by-seed"
+
+
+def _declared(
+    name: str, about: str, regions: tuple[Region, ...], kind: Literal["image", "set"], how: str, lowest: float = 0.0
+) -> Metric:
+    return Metric(
+        name=name,
+        about=about,
+        higher_is_better=True,
+        lowest=lowest,
+        highest=1.0,
+        regions=regions,
+        kind=kind,
+        signature=f"{name}|features:{_DLIB}|{how}|v1",
+        weights="dlib-descriptor",
+    )
+
+
+IDENTITY_COSINE = _declared(
+    "identity_cosine",
+    "Cosine of the face descriptors of restoration and clean photograph.",
+    ("full", "mask"),
+    "image",
+    "mask:composite|mean-of-images",
+    -1.0,
+)
+VERIFICATION_ACCURACY = _declared(
+    "verification_accuracy",
+    "Share of right answers to: same person?",
+    ("full",),
+    "set",
+    f"{_PAIRS}|threshold:distance<{DISTANCE}",
+)
+VERIFICATION_TAR = _declared(
+    "verification_tar",
+    "Share of restored photographs recognised where 1 % of strangers are.",
+    ("full",),
+    "set",
+    f"{_PAIRS}|FAR:{FAR}-of-clean-pairs",
+)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a restored and a clean photograph.
+
+    Attributes:
+        probe: (P,) which restoration.
+        gallery: (P,) which clean photograph, by the number of a pair that shows it.
+        same: (P,) bool: one person.
+    """
+
+    probe: npt.NDArray[np.int64]
+    gallery: npt.NDArray[np.int64]
+    same: npt.NDArray[np.bool_]
+
+
+def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
+    """Cosine similarity of rows (N, D) and (N, D); NaN for a row of zeros."""
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    return np.asarray(np.divide((x * y).sum(axis=1), norms, out=np.full(len(x), np.nan), where=norms > 0))
+
+
+def verification_pairs(pair_ids: Sequence[str], identities: Sequence[str], image_ids: Sequence[str], seed: int) -> Pairs:
+    """For every restoration, another photograph of the same person, where there is one, and then one of somebody else.
+
+    Each draw depends on the seed, the pair id and what photographs there are, never on a method or an order.
+
+    Args:
+        pair_ids, identities, image_ids: of the split's pairs.
+        seed: of the draws.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for number in np.argsort(np.array(pair_ids), kind="stable").tolist():
+        first.setdefault((identities[number], image_ids[number]), number)
+    photographs: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for (identity, image), number in sorted(first.items()):
+        photographs[identity].append((image, number))
+    people = sorted(photographs)
+    probe, gallery, same = [], [], []
+    for number, (pair, identity, image) in enumerate(zip(pair_ids, identities, image_ids, strict=True)):
+        others = [at for name, at in photographs[identity] if name != image]
+        if not others or len(people) < 2:
+            continue
+        rng = generator(seed, "verification", pair)
+        stranger = people[bisect_left(people, identity) - int(rng.integers(1, len(people)))]
+        somebody = photographs[stranger]
+        probe += [number, number]
+        gallery += [others[int(rng.integers(len(others)))], somebody[int(rng.integers(len(somebody)))][1]]
+        same += [True, False]
+    return Pairs(np.array(probe, dtype=np.int64), np.array(gallery, dtype=np.int64), np.array(same, dtype=np.bool_))
+
+
+def accuracy(distances: npt.ArrayLike, same: npt.NDArray[np.bool_]) -> Array:
+    """1 where the fixed threshold answers right, else 0; (P,)."""
+    return ((np.asarray(distances) < DISTANCE) == same).astype(np.float64)
+
+
+def accepted(distances: npt.ArrayLike, strangers: npt.ArrayLike) -> Array:
+    """1 where a distance (P,) is below the threshold that lets `FAR` of the strangers (S,) in, else 0; (P,)."""
+    return (np.asarray(distances) < np.quantile(np.asarray(strangers, dtype=np.float64), FAR)).astype(np.float64)
+
+
+def too_few(pairs: Pairs) -> str | None:
+    """Why verification says nothing here, or None."""
+    count = int(pairs.same.sum())
+    if count >= _FEWEST:
+        return None
+    return f"only {count} restorations show people of whom the split has another photograph ({_FEWEST} are needed)"

@@ -1,0 +1,53 @@
+"""Which metrics are measured, and why others are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from occbench import weights
+from occbench.errors import InputError, UsageError
+from occbench.metrics import METRICS, Metric, declared
+from occbench.registry import names
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured.
+
+    Attributes:
+        metrics: their declarations, in the order of the registry.
+        skipped: name and reason of default metrics that cannot be measured here.
+    """
+
+    metrics: tuple[Metric, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the metrics."""
+        return tuple(metric.name for metric in self.metrics)
+
+
+def plan(asked: Sequence[str] | None) -> Plan:
+    """Choose metrics: those asked for, or the default ones whose model files are here.
+
+    Raises:
+        UsageError: no such metric, or none at all.
+        InputError: the model file of a metric that was asked for is nowhere.
+    """
+    chosen, skipped = [], []
+    for metric in map(declared, asked if asked is not None else names("metrics", METRICS)):
+        if asked is None and not metric.default:
+            continue
+        if metric.weights is not None:
+            try:
+                weights.find(metric.weights)
+            except InputError as error:
+                if asked is not None:
+                    raise
+                skipped.append((metric.name, str(error).split("\n")[0]))
+                continue
+        if metric not in chosen:
+            chosen.append(metric)
+    if not chosen:
+        raise UsageError("No metric can be measured: name some with --metrics (`occbench list metrics`).")
+    return Plan(tuple(chosen), tuple(skipped))

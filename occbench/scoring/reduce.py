@@ -1,0 +1,191 @@
+"""From values of images to numbers: means with intervals, gains, strata, and figures of whole sets."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from occbench.metrics import Metric, column, frechet, identity, kid
+from occbench.metrics.tiled import tiled
+from occbench.scoring.score import OCCLUDED, Measured
+from occbench.scoring.split import load
+from occbench.scoring.statistics import Interval, ratio_intervals, totals
+from occbench.scoring.strata import strata
+from occbench.scoring.values import Given
+
+Array = npt.NDArray[Any]
+Row = dict[str, Any]
+
+_ALIKE = 3  # photographs with one and the same restoration, from which a result is suspicious
+
+
+def reduced(everything: Measured, given: Given, seed: int) -> tuple[list[Row], list[Row], list[str]]:
+    """The numbers of a result.
+
+    Args:
+        everything: what was measured.
+        given: where the restorations come from, for metrics that need the images once more.
+        seed: of resampling and of drawn pairs.
+
+    Returns:
+        Rows of all pairs, rows of strata, and notes for the reader.
+    """
+    everybody = np.ones(len(everything.split.items), dtype=np.bool_)
+    rows = _image_rows(everything, everybody, seed)
+    of_strata = [
+        {"by": by, "bin": label} | row
+        for by, label, inside in strata(everything.split.frame)
+        for row in _image_rows(everything, inside, seed)
+    ]
+    of_sets, notes = _set_rows(everything, given, seed)
+    return rows + of_sets, of_strata, notes
+
+
+def suspicions(everything: Measured) -> list[str]:
+    """What makes restorations look wrong: they are the ground truth, or one and the same image for different photographs."""
+    found = []
+    done, same = int(everything.scored.sum()), int(everything.same.sum())
+    if same:
+        found.append(f"{same} of {done} restorations are the clean image itself, bit for bit: is this the ground truth?")
+    photographs: dict[str, set[str]] = defaultdict(set)
+    for item, pixels in zip(everything.split.items, everything.pixels.tolist(), strict=True):
+        photographs[pixels].add(item.clean[1])
+    alike = sum(bool(p) and len(photographs[p]) >= _ALIKE for p in everything.pixels.tolist())
+    if alike:
+        found.append(f"{alike} of {done} restorations are byte-identical although they are of different photographs")
+    return found
+
+
+def _image_rows(everything: Measured, inside: npt.NDArray[np.bool_], seed: int) -> list[Row]:
+    """Means of the image metrics over some pairs, and gains over the occluded input, signed so that more is better."""
+    wanted = [(m, region, column(m.name, region)) for m in everything.plan.metrics if m.kind == "image" for region in m.regions]
+    if not wanted:
+        return []
+    signs = np.array([1.0 if metric.higher_is_better else -1.0 for metric, _, _ in wanted])
+    values, before = (np.stack([table[key] for _, _, key in wanted], axis=1) for table in (everything.values, everything.occluded))
+    clusters = everything.split.identities
+    both = np.concatenate([values, signs * (values - before)], axis=1)
+    sums, counts = totals(both[inside], clusters[inside], int(clusters.max()) + 1)
+    found = ratio_intervals(sums, counts, seed=seed)
+    return [
+        _row(metric, region, value, gain)
+        for (metric, region, _), value, gain in zip(wanted, found[: len(wanted)], found[len(wanted) :], strict=True)
+    ]
+
+
+def _row(metric: Metric, region: str, value: Interval, gain: Interval | None) -> Row:
+    return {
+        "name": metric.name,
+        "region": region,
+        **_fields("value", "ci", value),
+        **_fields("gain", "gain_ci", gain),
+        "n": value.n,
+        "higher_is_better": metric.higher_is_better,
+        "signature": metric.signature,
+    }
+
+
+def _fields(value: str, bounds: str, interval: Interval | None) -> Row:
+    """An interval as fields of a row; what is not finite is null."""
+    numbers = (None, None, None) if interval is None else (interval.value, interval.low, interval.high)
+    fine = [None if number is None or not np.isfinite(number) else float(number) for number in numbers]
+    return dict(zip((value, f"{bounds}_low", f"{bounds}_high"), fine, strict=True))
+
+
+def _set_rows(everything: Measured, given: Given, seed: int) -> tuple[list[Row], list[str]]:
+    """Metrics that are taken of the set as a whole."""
+    declared = {metric.name: metric for metric in everything.plan.metrics if metric.kind == "set"}
+    rows: list[Row] = []
+    notes: list[str] = []
+    for names, function in (
+        (("verification_accuracy", "verification_tar"), _verification),
+        (("kid", "fid"), lambda *a: _distributions(*a, "descriptor")),
+        (("kid_inception", "fid_inception"), lambda *a: _distributions(*a, "inception")),
+    ):
+        wanted = [declared[name] for name in names if name in declared]
+        if wanted:
+            found, said = function(everything, wanted, seed)
+            rows += found
+            notes += said
+    wanted = [declared[name] for name in ("psnr_tiled", "ssim_tiled") if name in declared]
+    if wanted:
+        after, before = (
+            dict(zip(("psnr_tiled", "ssim_tiled"), tiled(_images(everything, g)), strict=True)) for g in (given, OCCLUDED)
+        )
+        count = int(everything.scored.sum())
+        for metric in wanted:
+            name = metric.name
+            rows.append(
+                _row(
+                    metric,
+                    "full",
+                    Interval(after[name], None, None, count),
+                    Interval(after[name] - before[name], None, None, count),
+                )
+            )
+    return rows, notes
+
+
+def _images(everything: Measured, given: Given) -> Iterator[tuple[Array, Array]]:
+    for item, scored in zip(everything.split.items, everything.scored, strict=True):
+        if scored:
+            clean, occluded, mask = (load(everything.split.directory, image) for image in (item.clean, item.occluded, item.mask))
+            yield given.images([item], [clean], [occluded], [mask])[0][0], clean
+
+
+def _distributions(everything: Measured, wanted: list[Metric], seed: int, features: str) -> tuple[list[Row], list[str]]:
+    """Distances between the restorations' and the clean photographs' features."""
+    scored = np.flatnonzero(everything.scored)
+    clusters = everything.split.identities
+    clean, of_clean = everything.clean_features[features], clusters[everything.photographs]
+    sets = [table[features][scored] for table in (everything.features, everything.occluded_features)]
+    rows, notes = [], []
+    for metric in wanted:
+        if metric.name.startswith("kid"):
+            after, before = (
+                kid.kernel_sums(rows_.astype(np.float64), clusters[scored], clean.astype(np.float64), of_clean) for rows_ in sets
+            )
+            value = Interval(after.distance(), *kid.intervals(after, seed=seed), len(scored))
+            gain = Interval(before.distance() - after.distance(), *kid.intervals(after, before, seed=seed), len(scored))
+        else:
+            distances = [frechet.frechet(rows_, clean) for rows_ in sets]
+            value = Interval(distances[0], None, None, len(scored))
+            gain = Interval(distances[1] - distances[0], None, None, len(scored))
+            if warning := frechet.warning(min(len(scored), len(clean))):
+                notes.append(f"{metric.name}: {warning}")
+        rows.append(_row(metric, "full", value, gain))
+    return rows, notes
+
+
+def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tuple[list[Row], list[str]]:
+    """Right answers to: same person? On pairs that are the same for every method."""
+    items = everything.split.items
+    drawn = identity.verification_pairs(
+        [item.pair_id for item in items], [item.identity for item in items], [item.image_id for item in items], seed
+    )
+    if said := identity.too_few(drawn):
+        return [_row(metric, "full", Interval(np.nan, None, None, 0), None) for metric in wanted], [
+            f"{metric.name}: {said}" for metric in wanted
+        ]
+    of_pair = everything.clean_rows
+    clean = everything.clean_features["descriptor"]
+    gallery = clean[of_pair[drawn.gallery]]
+    truth = clean[of_pair[drawn.probe]]
+    strangers = np.linalg.norm((truth - gallery)[~drawn.same].astype(np.float64), axis=1)
+    clusters, size = everything.split.identities[drawn.probe], int(everything.split.identities.max()) + 1
+    tested = everything.scored[drawn.probe]
+    rows = []
+    for metric in wanted:
+        columns = []
+        for table in (everything.features, everything.occluded_features):
+            apart = np.linalg.norm((table["descriptor"][drawn.probe] - gallery).astype(np.float64), axis=1)
+            if metric.name == "verification_accuracy":
+                outcome, counted = identity.accuracy(apart, drawn.same), tested
+            else:
+                outcome, counted = identity.accepted(apart, strangers), tested & drawn.same
+            columns.append(np.where(counted, outcome, np.nan))
+        sums, counts = totals(np.stack([columns[0], columns[0] - columns[1]], axis=1), clusters, size)
+        rows.append(_row(metric, "full", *ratio_intervals(sums, counts, seed=seed)))
+    return rows, []

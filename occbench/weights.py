@@ -18,8 +18,8 @@ class Weights:
 
     Attributes:
         file: its name on disk.
-        sha256: of its bytes; a file of another hash is never used.
-        size: bytes.
+        sha256: of its bytes; a file of another hash is never used. None where everybody converts the file for themselves.
+        size: bytes, or None likewise.
         purpose: what occbench does with it.
         licence: under which terms, in one sentence.
         origin: where to get it, in words.
@@ -27,12 +27,17 @@ class Weights:
     """
 
     file: str
-    sha256: str
-    size: int
+    sha256: str | None
+    size: int | None
     purpose: str
     licence: str
     origin: str
     package: tuple[str, str] | None = None
+
+    @property
+    def mark(self) -> str:
+        """The first digits of the sha256, for signatures."""
+        return (self.sha256 or "")[:8]
 
 
 WEIGHTS = {
@@ -80,11 +85,11 @@ WEIGHTS = {
     ),
     "inception-fid": Weights(
         file="pt_inception-2015-12-05.safetensors",
-        sha256="",
-        size=0,
+        sha256=None,
+        size=None,
         purpose="Inception-v3 features of the usual FID and KID",
         licence="Apache-2.0",
-        origin="the checkpoint of the pytorch-fid project, converted once to safetensors",
+        origin="the checkpoint of the pytorch-fid project, converted once as the docstring of occbench/metrics/inception.py says",
     ),
 }
 
@@ -132,6 +137,8 @@ def find(name: str, *, verify: bool = True) -> Path:
     for path in places(name):
         try:
             status = path.stat()
+            if weights.size is None or weights.sha256 is None:
+                return path
             if status.st_size != weights.size:
                 searched.append(f"{path} (another file: {status.st_size:,} bytes instead of {weights.size:,})")
             elif verify and (digest := _sha256(path, status.st_size, status.st_mtime_ns)) != weights.sha256:
@@ -146,8 +153,15 @@ def find(name: str, *, verify: bool = True) -> Path:
         f"No usable {weights.file} ({name}: {weights.purpose}). Looked for it at:\n  "
         + "\n  ".join(searched)
         + f"\nGet it from {weights.origin}, and put it at {user_cache() / 'weights' / weights.file}, or into a folder that "
-        f"{ENVIRONMENT} names. Its sha256 must be {weights.sha256}."
+        f"{ENVIRONMENT} names." + (f" Its sha256 must be {weights.sha256}." if weights.sha256 else "")
     )
+
+
+def fingerprint(name: str) -> str:
+    """The sha256 of the file that `find` finds; raises as it does."""
+    path = find(name)
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from occbench.errors import UsageError
 from occbench.scoring import job
+from occbench.scoring.result import Document
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -104,15 +105,15 @@ def score(
     click.echo(f"written to {out}")
 
 
-def _table(document: job.Document) -> str:
+def _table(document: Document) -> str:
     """A line a metric and region: value, interval, gain."""
     data = document["data"]
     head = f"{document['name']} ({document['track']}) on {data['n']} pairs of {data['source']}/{data['split']}"
-    lines = [head, f"{'metric':24}{'region':9}{'value':>10}  {'95 % interval':22}{'gain':>9}"]
+    lines = [head, f"{'metric':24}{'region':9}{'value':>10}  {'95 % interval':22}{'gain':>10}"]
     for row in document["metrics"]:
         if row["value"] is None:
             continue
-        interval = "" if row["ci_low"] is None else f"[{row['ci_low']:.4f}, {row['ci_high']:.4f}]"
-        gain = "" if row["gain"] is None else f"{row['gain']:+.4f}"
-        lines.append(f"{row['name']:24}{row['region']:9}{row['value']:10.4f}  {interval:22}{gain:>9}")
+        interval = "" if row["ci_low"] is None else f"[{row['ci_low']:.4g}, {row['ci_high']:.4g}]"
+        gain = "" if row["gain"] is None else f"{row['gain']:+.4g}"
+        lines.append(f"{row['name']:24}{row['region']:9}{row['value']:10.4g}  {interval:22}{gain:>10}")
     return "\n".join(lines)

@@ -23,7 +23,7 @@ _CENTRED = ((0.6, 112, True), (1.0, 250, False), (1.0, 500, False))
 _ANYWHERE = ((1.0, 320, True), (1.0, 640, True), (1.0, 1280, False))
 _RULE = 1  # counts changes of the above, or of `choose`: part of the signature, so that no cache gives old answers
 
-MODEL = f"dlib {dlib.__version__} {weights.WEIGHTS['dlib68'].sha256[:8]}"  # what could change the 68 points of a given box
+MODEL = f"dlib {dlib.__version__} {weights.WEIGHTS['dlib68'].mark}"  # what could change the 68 points of a given box
 
 _FACE = 256  # px: larger faces are reduced to this width, as the predictor compares single pixels
 

@@ -35,7 +35,7 @@ class YuNet:
         weights.find("yunet", verify=False)
         self._centred = source.centred
         rule = "centre" if source.centred else "largest"
-        self.signature = f"yunet {weights.WEIGHTS['yunet'].sha256[:8]} opencv {cv2.__version__} {rule} {_RULE}"
+        self.signature = f"yunet {weights.WEIGHTS['yunet'].mark} opencv {cv2.__version__} {rule} {_RULE}"
 
     def detect(self, image: npt.NDArray[np.uint8], face: Face) -> Landmarks:
         """See `Detector.detect`."""

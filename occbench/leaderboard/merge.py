@@ -21,13 +21,13 @@ class Row:
     Attributes:
         rank: 1 is best; equal values share it; None where the metric was not measured.
         result: its numbers.
-        tied_group: letters; methods that share one are not told apart by the paired tests; empty where no test was possible.
+        tied_group: counted from 1 for the best; its members are not told apart from the best of them; None where nothing was tested.
         against: its difference to the baseline that was asked for, or None.
     """
 
     rank: int | None
     result: Result
-    tied_group: str
+    tied_group: int | None
     against: Against | None
 
 
@@ -119,7 +119,7 @@ def _section(results: Sequence[Result], sort: str | None, baseline: str | None) 
     )
 
 
-def _ranked(results: Sequence[Result], by: Figure, groups: dict[str, str], against: dict[str, Against]) -> tuple[Row, ...]:
+def _ranked(results: Sequence[Result], by: Figure, groups: dict[str, int], against: dict[str, Against]) -> tuple[Row, ...]:
     def key(result: Result) -> tuple[bool, float, str]:
         value = _value(result, by.column)
         return value is None, (-1 if by.higher_is_better else 1) * (value or 0.0), result.name
@@ -130,7 +130,7 @@ def _ranked(results: Sequence[Result], by: Figure, groups: dict[str, str], again
         rank: int | None = None if value is None else place
         if rows and value is not None and value == _value(rows[-1].result, by.column):
             rank = rows[-1].rank
-        rows.append(Row(rank, result, groups.get(result.name, ""), against.get(result.name)))
+        rows.append(Row(rank, result, groups.get(result.name), against.get(result.name)))
     return tuple(rows)
 
 

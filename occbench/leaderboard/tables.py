@@ -27,7 +27,7 @@ def to_csv(sections: Sequence[Section]) -> str:
         result = row.result
         values = [text for column in columns for text in _cells(result.figures.get(column))]
         signatures = signature_set(figure.signature for figure in result.figures.values())
-        first = ["" if row.rank is None else row.rank, result.name, result.track, row.tied_group, scored(row)]
+        first = ["" if row.rank is None else row.rank, result.name, result.track, _group(row), scored(row)]
         writer.writerow([*first, *values, result.data.fingerprint, signatures, result.version])
     return stream.getvalue()
 
@@ -40,6 +40,10 @@ def to_markdown(sections: Sequence[Section]) -> str:
 def scored(row: Row) -> int:
     """Pairs that the method was scored on."""
     return row.result.data.n - row.result.data.missing
+
+
+def _group(row: Row) -> str:
+    return "" if row.tied_group is None else str(row.tied_group)
 
 
 def best(section: Section, column: str) -> str | None:
@@ -72,13 +76,13 @@ def _section(section: Section) -> str:
 def _row(section: Section, row: Row, tied: bool) -> list[str]:
     result, head = row.result, section.columns[section.sort]
     name = words.markdown(result.name) + (f" (n = {scored(row)})" if result.data.missing else "")
-    cells = ["–" if row.rank is None else str(row.rank), name, result.track, *([row.tied_group] if tied else [])]
+    cells = ["–" if row.rank is None else str(row.rank), name, result.track, *([_group(row)] if tied else [])]
     cells += [_number(section, column, result.figures.get(column)) for column in section.columns]
     figure, digits = result.figures.get(section.sort), words.label(head).digits
     gain = (None, None, None) if figure is None else (figure.gain, figure.gain_ci_low, figure.gain_ci_high)
-    cells.append(f"{_signed(gain[0], digits)} {words.interval(*gain, digits)}".strip())
+    cells.append(f"{signed(gain[0], digits)} {words.interval(*gain, digits)}".strip())
     if section.baseline is not None:
-        cells.append("–" if row.against is None else f"{_signed(row.against.difference, digits)} ({p_value(row.against.p)})")
+        cells.append("–" if row.against is None else f"{signed(row.against.difference, digits)} ({p_value(row.against.p)})")
     return cells
 
 
@@ -96,7 +100,8 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _signed(value: float | None, digits: int) -> str:
+def signed(value: float | None, digits: int) -> str:
+    """With its sign, also where that is a plus."""
     text = words.number(value, digits)
     return f"+{text}" if value is not None and value > 0 and float(text) else text
 
@@ -109,7 +114,8 @@ def _footnotes(section: Section, tied: bool) -> list[str]:
         f"- Data: {words.markdown(data.source)}, split {words.markdown(data.split)}, n = {data.n}, fingerprint {data.fingerprint[:12]}.",
     ]
     if tied:
-        lines.append("- Methods that share a letter are statistically tied: paired sign-flip tests, Holm correction, level 5 %.")
+        lines.append("- Tied: methods of one group are not told apart from the best of the group: paired sign-flip tests over identities, Holm"
+            " correction, level 5 %.")
     if section.baseline is not None:
         lines.append("- Differences to the named method are signed so that positive is better; p after Holm correction.")
     lines += [f"- {words.markdown(note)}" for note in section.notes]

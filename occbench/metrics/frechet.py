@@ -26,7 +26,7 @@ def _declared(name: str, about: str, features: str, weights: str) -> Metric:
 
 
 _INCEPTION = "inception-2015-12-05,pool3,2048|resize:pillow-bicubic-299-float"
-_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].sha256[:8]}|chip:150,5-points-of-clean"
+_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].mark}|chip:150,5-points-of-clean"
 FID = _declared("fid", "Fréchet distance on dlib's face descriptor.", _DLIB, "dlib-descriptor")
 FID_INCEPTION = _declared("fid_inception", "Fréchet Inception distance.", _INCEPTION, "inception-fid")
 

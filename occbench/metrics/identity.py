@@ -1,4 +1,4 @@
-"""Is it still the same person? Similarity of face descriptors, and verification on pairs of photographs drawn once for all methods."""
+"""Is it still the same person? Similarity of face descriptors, and verification on pairs that are the same for all methods."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -19,7 +19,7 @@ DISTANCE = 0.6  # below which dlib calls two descriptors one person
 FAR = 0.01
 _FEWEST = 30  # pairs of one person that an accuracy needs, and 1 / FAR times more of different ones for a rate
 
-_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].sha256[:8]}|chip:150,5-points-of-clean"
+_DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].mark}|chip:150,5-points-of-clean"
 _PAIRS = "pairs:restored-vs-other-clean-photo,one-each,same+different,drawn-by-seed"
 
 
@@ -117,12 +117,12 @@ def verification_pairs(pair_ids: Sequence[str], identities: Sequence[str], image
 
 def accuracy(distances: npt.ArrayLike, same: npt.NDArray[np.bool_]) -> Array:
     """1 where the fixed threshold answers right, else 0; (P,)."""
-    return ((np.asarray(distances) < DISTANCE) == same).astype(np.float64)
+    return np.asarray((np.asarray(distances) < DISTANCE) == same, dtype=np.float64)
 
 
 def accepted(distances: npt.ArrayLike, strangers: npt.ArrayLike) -> Array:
     """1 where a distance (P,) is below the threshold that lets `FAR` of the strangers (S,) in, else 0; (P,)."""
-    return (np.asarray(distances) < np.quantile(np.asarray(strangers, dtype=np.float64), FAR)).astype(np.float64)
+    return np.asarray(np.asarray(distances) < np.quantile(np.asarray(strangers, dtype=np.float64), FAR), dtype=np.float64)
 
 
 def too_few(pairs: Pairs) -> str | None:

@@ -1,4 +1,4 @@
-"""Kernel Inception distance (Bińkowski, Sutherland, Arbel and Gretton 2018): unbiased for any number of images, so it may be negative.
+"""Kernel Inception distance (Bińkowski et al. 2018): unbiased for any number of images, so it may be negative.
 
 The estimate takes every pair of images, so nothing is drawn. Its interval resamples identities of both sets; images of one person
 stay together, and an image drawn twice is not compared with itself.
@@ -57,19 +57,21 @@ class Sums:
     def distance(self, weights: Array | None = None) -> float:
         """The unbiased estimate; `weights` (I,) says how often each cluster was drawn.
 
-        Pairs inside a cluster that was drawn w times count w times: as w copies that are not compared with each other.
+        Pairs inside a cluster that was drawn w times count w times, not w² times: copies of a person are not compared with each
+        other, neither inside a set nor between the sets. Otherwise resampled distances would be off by what makes persons alike.
         """
         w = np.ones(len(self.of_x)) if weights is None else weights
-        out = 0.0
-        for sums, counts in ((self.xx, self.of_x), (self.yy, self.of_y)):
-            within, sizes = np.diag(sums), counts * (counts - 1)
-            total = w @ sums @ w - (w * w) @ within + w @ within
-            pairs = (w @ counts) ** 2 - (w * w) @ (counts * counts) + w @ sizes
+        means = []
+        for sums, of_a, of_b, within in (
+            (self.xx, self.of_x, self.of_x, self.of_x * (self.of_x - 1)),
+            (self.yy, self.of_y, self.of_y, self.of_y * (self.of_y - 1)),
+            (self.xy, self.of_x, self.of_y, self.of_x * self.of_y),
+        ):
+            pairs = (w @ of_a) * (w @ of_b) - (w * w) @ (of_a * of_b) + w @ within
             if pairs <= 0:
                 return float("nan")
-            out += total / pairs
-        across = (w @ self.of_x) * (w @ self.of_y)
-        return float(out - 2 * (w @ self.xy @ w) / across) if across > 0 else float("nan")
+            means.append((w @ sums @ w + (w - w * w) @ np.diag(sums)) / pairs)
+        return float(means[0] + means[1] - 2 * means[2])
 
 
 def kid(features: npt.ArrayLike, reference: npt.ArrayLike) -> float:

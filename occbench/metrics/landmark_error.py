@@ -1,4 +1,4 @@
-"""Distance between the 68 points found on a restoration and on the clean photograph, in eye distances (300-W: Sagonas et al. 2013)."""
+"""Distance of 68 points found on a restoration from those of the clean photograph, in eye distances (Sagonas et al. 2013)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ LANDMARK_ERROR = Metric(
     regions=("full",),
     kind="image",
     signature=(
-        f"landmark_error|points:68|finder:dlib-in-box-of-clean,{WEIGHTS['dlib68'].sha256[:8]}|truth:same-finder-on-clean|"
+        f"landmark_error|points:68|finder:dlib-in-box-of-clean,{WEIGHTS['dlib68'].mark}|truth:same-finder-on-clean|"
         "norm:outer-eye-corners|mean-of-images|v1"
     ),
     weights="dlib68",

@@ -26,7 +26,7 @@ def _declared(name: str, net: Net, about: str, *, default: bool) -> Metric:
         highest=None,
         regions=("full", "mask"),
         kind="image",
-        signature=f"{name}|net:{net}|version:0.1|input:[-1,1]|mask:composite|weights:{weights.WEIGHTS[f'lpips-{net}'].sha256[:12]}|v1",
+        signature=f"{name}|net:{net}|version:0.1|input:[-1,1]|mask:composite|weights:{weights.WEIGHTS[f'lpips-{net}'].mark}|v1",
         weights=f"lpips-{net}",
         default=default,
     )
@@ -67,10 +67,10 @@ _TAPS = {"alex": {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}, "vgg": {3: 64, 8: 128
 
 
 def taps(trunk: nn.Sequential, at: Sequence[int], normalised: Tensor) -> list[Tensor]:
-    """Features after some layers of a trunk, for images (B, 3, H, W) normalised as it needs them; what is behind is not computed."""
+    """Features after some layers of a trunk, for images (B, 3, H, W) normalised as it needs them; layers behind are not run."""
     features, out = normalised, []
-    for number, layer in enumerate(trunk[: max(at) + 1]):
-        features = layer(features)
+    for number in range(max(at) + 1):
+        features = trunk[number](features)
         if number in at:
             out.append(features)
     return out

@@ -1,4 +1,4 @@
-"""What networks that serve as metrics share: how their weights are read, and how they are run so that no digit depends on batching."""
+"""What networks that serve as metrics share: reading weights, and running so that no digit depends on batching."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +30,17 @@ def load_weights(network: nn.Module, path: Path, rename: Callable[[str], str | N
         stored = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as safetensors: {error}") from None
-    renamed = {name: array.float() for key, array in stored.items() if (name := rename(key)) is not None}
-    wanted = {key: tuple(array.shape) for key, array in network.state_dict().items()}
+    renamed = {name: array for key, array in stored.items() if (name := rename(key)) is not None}
+    state = network.state_dict()
+    for key in state:  # a count of training batches that older files lack and nobody needs
+        if key.endswith("num_batches_tracked"):
+            renamed.setdefault(key, state[key])
+    wanted = {key: tuple(array.shape) for key, array in state.items()}
     found = {key: tuple(array.shape) for key, array in renamed.items()}
     if wanted != found:
         wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
         raise InputError(f"{path} holds the weights of another network; {len(wrong)} arrays differ, {wrong[0]} for one.")
-    network.load_state_dict(renamed)
+    network.load_state_dict({key: array.to(state[key].dtype) for key, array in renamed.items()})
     network.eval().requires_grad_(False)
 
 

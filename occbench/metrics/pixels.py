@@ -31,7 +31,7 @@ def measure(prediction: Image, clean: Image, alpha: Image, names: Sequence[str])
     where = regions(alpha)
     # Levels differ by whole numbers: sums of their squares are exact in int64, whatever the order.
     difference = [a.astype(np.int32) - b for a, b in zip(cv2.split(prediction), cv2.split(clean), strict=True)]
-    squares = sum(plane * plane for plane in difference)
+    squares = np.sum([plane * plane for plane in difference], axis=0)
     sizes = {region: int(np.count_nonzero(mask)) for region, mask in where.items()}
     out: dict[str, float] = {}
     for name in names:
@@ -42,7 +42,7 @@ def measure(prediction: Image, clean: Image, alpha: Image, names: Sequence[str])
         elif name == "sse":
             out[name] = int(squares.sum(dtype=np.int64)) / (255 * 255)
         else:
-            values = sum(map(np.abs, difference)) if name == "l1" else squares
+            values = np.abs(difference).sum(axis=0) if name == "l1" else squares
             for region in declared(name).regions:
                 total = int(values.sum(dtype=np.int64) if region == "full" else values[where[region]].sum(dtype=np.int64))
                 mean = total / (3 * sizes[region]) if sizes[region] else float("nan")

@@ -36,4 +36,4 @@ def regions(alpha: npt.NDArray[np.uint8]) -> dict[Region, Mask]:
 @cache
 def _disk(radius: int) -> npt.NDArray[np.uint8]:
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    return (x * x + y * y <= radius * radius).astype(np.uint8)
+    return np.asarray(x * x + y * y <= radius * radius, dtype=np.uint8)

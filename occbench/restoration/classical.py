@@ -84,7 +84,8 @@ class Filler:
 class Telea(Filler):
     """Fast marching from the hole's edge inwards (Telea 2004), by OpenCV; radius 3 px at 128 px, scaled with the longer side.
 
-    OpenCV follows gradients, so a hole in a plain area comes out a few levels uneven.
+    OpenCV follows gradients, so a hole in a plain area comes out a few levels uneven. Time grows with hole and radius:
+    about 3 ms for a mask at 128 px, 0.6 s at 512 px, 15 s at 1024 px.
     """
 
     name = "telea"
@@ -109,7 +110,7 @@ class NavierStokes(Filler):
 class Biharmonic(Filler):
     """The surface that solves the biharmonic equation in the hole (Damelin and Hoang 2018), by scikit-image in float64.
 
-    Time and memory grow faster than the hole: about 50 ms for a mask at 128 px, 2 s and 0.5 GB at 512 px.
+    Time and memory grow faster than the hole: about 40 ms for a mask at 128 px, 2.5 s at 512 px, 20 s and 2 GB at 1024 px.
     """
 
     name = "biharmonic"

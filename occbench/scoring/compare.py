@@ -52,9 +52,9 @@ class Comparison:
 def paired(first: Sums, second: Sums, *, seed: int) -> Comparison:
     """First minus second, over the identities that have values of both.
 
-    The test (Fisher 1935; Winkler et al. 2015) flips the sign of each identity's difference of *means*, weighted by its number of values:
-    under the hypothesis that both methods are alike, either could have come first for every person. p counts the flipped totals that are at
-    least as far from 0 as the one seen, which counts too.
+    The test (Fisher 1935; Winkler et al. 2015) flips the sign of each identity's difference of means, weighted by its number of
+    values: if both methods are alike, either could have come first for every person. p counts the flipped totals that are at least
+    as far from 0 as the one seen, which counts too.
 
     Args:
         first, second: columns over the same identities in the same order.
@@ -91,8 +91,8 @@ def holm(p: Sequence[float]) -> list[float]:
 def tied_groups(columns: Mapping[str, Sums], *, higher_is_better: bool, seed: int) -> dict[str, int]:
     """Groups of methods that cannot be told apart, counted from 1 for the best.
 
-    The best method opens group 1; every method whose Holm-corrected paired test against it does not reject at 5 % joins it. The best of those
-    left opens the next group, and so on. A method without values is in no group.
+    The best method opens group 1; every method whose Holm-corrected paired test against it does not reject at 5 % joins it. The
+    best of those left opens the next group, and so on. A method without values is in no group.
 
     Args:
         columns: of the methods, over the same identities in the same order.

@@ -16,7 +16,7 @@ from occbench.scoring.predictions import Folder, look_through, unknown
 from occbench.scoring.reduce import reduced, suspicions
 from occbench.scoring.result import Document
 from occbench.scoring.score import Progress, measured, steps
-from occbench.scoring.split import Split, open_split
+from occbench.scoring.split import Item, Split, open_split
 
 _FIGURE_BY = ("psnr_mask", "psnr", "ssim_mask", "ssim")
 
@@ -117,7 +117,7 @@ def run(
     return document
 
 
-def _shown(pairs: Split, missing: Sequence[str]) -> list[result.Item]:
+def _shown(pairs: Split, missing: Sequence[str]) -> list[Item]:
     return [item for item in result.shown(pairs) if item.pair_id not in missing]
 
 
@@ -133,8 +133,8 @@ def _extra(found: Folder, directory: Path) -> list[str]:
     strangers = unknown(found, known)
     if strangers:
         raise InputError(
-            f"{found.directory} holds {len(strangers)} predictions of pairs that {directory} does not have ({', '.join(strangers[:3])}): "
-            "they were made from another data set, or misnamed."
+            f"{found.directory} holds {len(strangers)} predictions of pairs that {directory} does not have: "
+            f"{', '.join(strangers[:3])}. They were made from another data set, or misnamed."
         )
     return [f"{len(found.extra)} further files in {found.directory.name} were not used, {found.extra[0]} say"]
 

@@ -85,8 +85,8 @@ def look_through(directory: Path, items: Sequence[Item], *, allow_missing: bool 
         raise InputError(f"{directory} holds no prediction of this split; files are named <pair_id>.png, {first}.png say.")
     if missing and not allow_missing:
         raise InputError(
-            f"{directory} lacks {len(missing)} of {len(wanted)} predictions: {_some(missing)}. Add them, or score what is there with "
-            "--allow-missing; the result says so."
+            f"{directory} lacks {len(missing)} of {len(wanted)} predictions: {_some(missing)}. Add them, or score what is there "
+            "with --allow-missing; the result says so."
         )
     return Folder(directory, files, masks, tuple(missing), tuple(extra))
 

@@ -1,7 +1,8 @@
 """From values of images to numbers: means with intervals, gains, strata, and figures of whole sets."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,12 @@ def _set_rows(everything: Measured, given: Given, seed: int) -> tuple[list[Row],
     declared = {metric.name: metric for metric in everything.plan.metrics if metric.kind == "set"}
     rows: list[Row] = []
     notes: list[str] = []
-    for names, function in (
+    groups: tuple[tuple[tuple[str, ...], Callable[[Measured, list[Metric], int], tuple[list[Row], list[str]]]], ...] = (
         (("verification_accuracy", "verification_tar"), _verification),
-        (("kid", "fid"), lambda *a: _distributions(*a, "descriptor")),
-        (("kid_inception", "fid_inception"), lambda *a: _distributions(*a, "inception")),
-    ):
+        (("kid", "fid"), partial(_distributions, features="descriptor")),
+        (("kid_inception", "fid_inception"), partial(_distributions, features="inception")),
+    )
+    for names, function in groups:
         wanted = [declared[name] for name in names if name in declared]
         if wanted:
             found, said = function(everything, wanted, seed)
@@ -135,7 +137,7 @@ def _images(everything: Measured, given: Given) -> Iterator[tuple[Array, Array]]
             yield given.images([item], [clean], [occluded], [mask])[0][0], clean
 
 
-def _distributions(everything: Measured, wanted: list[Metric], seed: int, features: str) -> tuple[list[Row], list[str]]:
+def _distributions(everything: Measured, wanted: list[Metric], seed: int, *, features: str) -> tuple[list[Row], list[str]]:
     """Distances between the restorations' and the clean photographs' features."""
     scored = np.flatnonzero(everything.scored)
     clusters = everything.split.identities

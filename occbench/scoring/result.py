@@ -17,8 +17,8 @@ from occbench import __version__
 from occbench.atomic import writing
 from occbench.images import encode_png, write_atomic
 from occbench.scoring.split import Item, Split, load, pseudonym
-from occbench.synthesis.sheet import contact_sheet
 from occbench.scoring.values import Given
+from occbench.synthesis.sheet import contact_sheet
 
 Array = npt.NDArray[Any]
 Document = dict[str, Any]

@@ -136,7 +136,7 @@ def _shards(
 ) -> list[Measuring]:
     chunks = (items[first : first + PAIRS] for first in range(0, len(items), PAIRS))
     kept = (tuple(item for item in chunk if item.pair_id not in missing) for chunk in chunks)
-    return [Measuring(split.directory, chunk, given, plan.names, folder) for chunk in kept if chunk]
+    return [Measuring(split.directory, chunk, given, plan.metrics, folder) for chunk in kept if chunk]
 
 
 def _gathered(shards: Sequence[Measuring]) -> dict[str, Array]:

@@ -47,14 +47,16 @@ def ratio_intervals(sums: npt.ArrayLike, counts: npt.ArrayLike, *, seed: int, re
         resamples: how many.
     """
     s, c = (np.asarray(values, dtype=np.float64).reshape(len(np.asarray(values)), -1) for values in (sums, counts))
+    enough = (c > 0).sum(axis=0) > 1
     with np.errstate(invalid="ignore", divide="ignore"):
         means = s.sum(axis=0) / c.sum(axis=0)
-        drawn = np.concatenate([(w @ s) / (w @ c) for w in _weights(len(s), seed, resamples)])
-        low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0) if len(s) > 1 else (means, means)
-    enough = (c > 0).sum(axis=0) > 1
+        bounds = np.full((2, s.shape[1]), np.nan)
+        if enough.any():
+            drawn = np.concatenate([(w @ s[:, enough]) / (w @ c[:, enough]) for w in _weights(len(s), seed, resamples)])
+            bounds[:, enough] = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return [
-        Interval(float(mean), float(a) if fine else None, float(b) if fine else None, int(n))
-        for mean, a, b, n, fine in zip(means, low, high, c.sum(axis=0), enough, strict=True)
+        Interval(float(mean), float(low) if fine else None, float(high) if fine else None, int(n))
+        for mean, low, high, n, fine in zip(means, *bounds, c.sum(axis=0), enough, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Groups of pairs that are looked at by themselves: by what hides the face, how much of it, how far it is turned, and where it is from."""
+"""Groups of pairs that are looked at by themselves: by what hides the face, how much of it, the head's turn, and the source."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from occbench.images import pixel_sha256, write_atomic
 from occbench.landmarks.alignment import five_points, similarity
-from occbench.metrics import column, declared
+from occbench.metrics import Metric, column
 from occbench.scoring.split import Item, load
 
 Image = npt.NDArray[np.uint8]
@@ -81,14 +81,14 @@ class Measuring:
         directory: of the data set.
         items: its pairs.
         given: where the images come from.
-        metrics: names of what is wanted; signatures are part of the shard's key.
+        metrics: what is wanted; their signatures are part of the shard's key.
         folder: where its values go.
     """
 
     directory: Path
     items: tuple[Item, ...]
     given: Given
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     folder: Path
 
     @property
@@ -96,7 +96,7 @@ class Measuring:
         """Of the shard's file, named by all that its values depend on."""
         said = [
             _VERSION,
-            [declared(name).signature for name in self.metrics],
+            [metric.signature for metric in self.metrics],
             [[i.pair_id, i.clean[1], i.occluded[1], i.mask[1], i.points.tobytes().hex(), self.given.key(i)] for i in self.items],
             isinstance(self.given, Clean),
         ]
@@ -149,22 +149,23 @@ def _part(shard: Measuring, items: Sequence[Item]) -> dict[str, Array]:
     )
     images, predicted = shard.given.images(items, clean, occluded, masks)
     itself = isinstance(shard.given, Clean)
+    names = tuple(metric.name for metric in shard.metrics)
     out: dict[str, Array] = {}
     if not itself:
         out["pixels"] = np.array([pixel_sha256(image) for image in images])
         out["same"] = np.array([np.array_equal(image, truth) for image, truth in zip(images, clean, strict=True)])
-        out |= {f"value:{key}": found for key, found in _pixel_values(shard.metrics, images, clean, masks, predicted).items()}
+        out |= {f"value:{key}": found for key, found in _pixel_values(names, images, clean, masks, predicted).items()}
         blended = [composite(*three) for three in zip(images, clean, masks, strict=True)]
-        for name in set(PERCEPTUAL) & set(shard.metrics):
+        for name in sorted(set(PERCEPTUAL) & set(names)):
             out[f"value:{column(name, 'full')}"] = _each(_lpips(name), images, clean)
             out[f"value:{column(name, 'mask')}"] = _each(_lpips(name), blended, clean)
-    if set(DESCRIPTOR) & set(shard.metrics):
+    if set(DESCRIPTOR) & set(names):
         out["descriptor"] = _describe(images, items)
         if not itself:
             out["descriptor_mask"] = _describe(blended, items)
-    if set(INCEPTION) & set(shard.metrics):
+    if set(INCEPTION) & set(names):
         out["inception"] = np.asarray(_inception()(list(images)))
-    if set(LANDMARKS) & set(shard.metrics):
+    if set(LANDMARKS) & set(names):
         out["points"] = np.stack([_points(image, item) for image, item in zip(images, items, strict=True)])
     return out
 

@@ -138,8 +138,10 @@ def find(name: str, *, verify: bool = True) -> Path:
         try:
             status = path.stat()
             if weights.size is None or weights.sha256 is None:
-                return path
-            if status.st_size != weights.size:
+                if path.name == weights.file:
+                    return path
+                searched.append(f"{path} (another file: this model goes by its name alone)")
+            elif status.st_size != weights.size:
                 searched.append(f"{path} (another file: {status.st_size:,} bytes instead of {weights.size:,})")
             elif verify and (digest := _sha256(path, status.st_size, status.st_mtime_ns)) != weights.sha256:
                 searched.append(f"{path} (another file: its sha256 is {digest})")

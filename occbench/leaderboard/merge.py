@@ -4,6 +4,7 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from occbench.errors import InputError, UsageError
@@ -21,7 +22,7 @@ class Row:
     Attributes:
         rank: 1 is best; equal values share it; None where the metric was not measured.
         result: its numbers.
-        tied_group: counted from 1 for the best; its members are not told apart from the best of them; None where nothing was tested.
+        tied_group: counted from 1 for the best; members are not told apart from the best of them; None where nothing was tested.
         against: its difference to the baseline that was asked for, or None.
     """
 
@@ -108,9 +109,7 @@ def _section(results: Sequence[Result], sort: str | None, baseline: str | None) 
     ties = compared(results, columns[sort], baseline)
     for result in results:
         if result.data.missing:
-            notes.append(
-                f"{result.name}: {result.data.missing} of {result.data.n} predictions are missing and left out of its means."
-            )
+            notes.append(f"{result.name}: {result.data.missing} of {result.data.n} predictions are missing and left out.")
         notes += [f"{result.name}: {warning}" for warning in result.warnings]
         notes += [f"{result.name}: {metric} was not measured: {reason}" for metric, reason in result.skipped.items()]
     return Section(
@@ -168,10 +167,11 @@ def _sectioned(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def _check_names(results: Sequence[Result]) -> None:
-    for one, other in zip(results, results[1:], strict=False):
+    for one, other in pairwise(results):
         if one.name == other.name:
             raise InputError(
-                f"Two results are called {one.name!r}: {one.path} and {other.path}. Leave one out, or score one again with another --name."
+                f"Two results are called {one.name!r}: {one.path} and {other.path}."
+                " Leave one out, or score one again with another --name."
             )
 
 

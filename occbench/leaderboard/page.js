@@ -155,9 +155,9 @@ function plots(root, data) {
 }
 
 function ticksOf(low, high) {
-  const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough);
-  const first = Math.floor(low / step), last = Math.ceil(high / step);
+  const power = 10 ** Math.floor(Math.log10(high - low));
+  const step = [0.1, 0.2, 0.5, 1, 2].map((k) => k * power).find((s) => (high - low) / s <= 6.5);
+  const first = Math.floor(low / step + 1e-9), last = Math.ceil(high / step - 1e-9);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return Array.from({ length: last - first + 1 }, (_, k) => [(first + k) * step, ((first + k) * step).toFixed(digits).replace("-", "−")]);
 }
@@ -170,20 +170,21 @@ function chart(svg, bins, lines, column, shapes) {
   svg.setAttribute("aria-label", `Gain in ${name} of ${lines.length} methods over ${bins.join(", ")}. The numbers follow as a table.`);
   if (!all.length || !width) return;
   const low = Math.min(0, ...all), high = Math.max(0, ...all), ticks = ticksOf(low, high > low ? high : low + 1);
-  const left = 16 + 7 * Math.max(...ticks.map(([, text]) => text.length)), right = width - 8, top = 26, bottom = height - 30;
+  const left = 16 + 7 * Math.max(...ticks.map(([, text]) => text.length)), right = width - 8, top = 26;
+  const band = (right - left) / bins.length, names = bins.map((bin) => (bin.length > 16 ? `${bin.slice(0, 15)}…` : bin));
+  const longest = 6.5 * Math.max(...names.map((text) => text.length)), slanted = longest > band;
+  const bottom = height - (slanted ? 28 + 0.62 * longest : 30);
   const from = ticks[0][0], to = ticks.at(-1)[0];
   const y = (value) => bottom - ((value - from) / (to - from)) * (bottom - top);
-  const band = (right - left) / bins.length, x = (k) => left + band * (k + 0.5);
+  const x = (k) => left + band * (k + 0.5);
   for (const [value, text] of ticks) {
     element(svg, "line", { x1: left, x2: right, y1: y(value), y2: y(value), class: Math.abs(value) < 1e-12 ? "zero" : "grid" });
     element(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, text);
   }
   element(svg, "text", { x: 0, y: 12 }, `gain in ${name}${column.unit ? `, ${column.unit}` : ""}`);
-  const fit = Math.max(3, Math.floor(band / 6.3));
   bins.forEach((bin, k) => {
-    const label = element(svg, "text", { x: x(k), y: bottom + 18, "text-anchor": "middle" });
-    element(label, "title", {}, bin);
-    label.append(bin.length > fit ? `${bin.slice(0, fit - 1)}…` : bin);
+    const place = slanted ? { transform: `translate(${x(k) + 4} ${bottom + 14}) rotate(-38)`, "text-anchor": "end" } : { x: x(k), y: bottom + 18, "text-anchor": "middle" };
+    element(element(svg, "text", place, names[k]), "title", {}, bin);
   });
   shapes(svg, bins, lines, x, y, band);
 }
@@ -204,8 +205,9 @@ function polyline(svg, bins, lines, x, y) {
 
 function bars(svg, bins, lines, x, y, band) {
   const wide = (0.82 * band) / Math.max(1, lines.length);
-  lines.forEach(({ cells, colour, name }, number) => {
-    const group = element(svg, "g", { class: colour });
+  lines.forEach(({ cells, colour, name, number: drawn }, number) => {
+    // Bars cannot be dashed: where colours come again they are paler.
+    const group = element(svg, "g", { class: colour, "fill-opacity": 0.55 ** Math.floor(drawn / COLOURS) });
     cells.forEach((cell, k) => {
       if (cell[GAIN] === null) return;
       const at = x(k) - 0.41 * band + number * wide, ends = [y(0), y(cell[GAIN])];

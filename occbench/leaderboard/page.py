@@ -25,8 +25,6 @@ from occbench.leaderboard.tables import best, p_value, scored, signed
 MAX_IMAGES = 240  # of faces on a page
 MAX_SIDE = 160  # px of a face on a page
 _QUALITY = 88  # of WebP: no difference can be seen, at an eighth of the bytes of PNG
-# Left out of the first view where a table has more telling relatives of them.
-_SECONDARY = {"ssim_uniform7", "mse", "sse", "lpips_vgg", "verification_tar", "psnr_tiled", "ssim_tiled", "occlusion_brier"}
 _NOTHING: list[Any] = [None, "–", "", None, None, None, "–", "", 0]
 
 
@@ -107,11 +105,7 @@ def _data(section: Section) -> dict[str, Any]:
 
 
 def _columns(section: Section) -> list[dict[str, Any]]:
-    overview = {section.sort}
-    for name in dict.fromkeys(figure.name for figure in section.columns.values()):
-        regions = {figure.region: column for column, figure in section.columns.items() if figure.name == name}
-        if name not in _SECONDARY:
-            overview.add(regions.get("mask") or next(iter(regions.values())))
+    overview = words.overview(section.columns, section.sort)
     return [
         {
             "id": column,

@@ -172,11 +172,17 @@ def read_result(folder: Path) -> Result:
         (row.text("pair_id", 150, _ID), row.text("occluder", 100), row.text("variant", 100))
         for row in top.rows("shown", MAX_SHOWN, required=False)
     )
-    warnings = tuple(top.texts("warnings"))
-    environment = _Fields(top.get("environment"), f"{path}, environment")
     return Result(
-        *(folder, name, track, _data(_Fields(top.get("data"), f"{path}, data"))),
-        *(figures, strata, skipped, warnings, environment.text("occbench", 100), shown),
+        path=folder,
+        name=name,
+        track=track,
+        data=_data(_Fields(top.get("data"), f"{path}, data")),
+        figures=figures,
+        strata=strata,
+        skipped=skipped,
+        warnings=tuple(top.texts("warnings")),
+        version=_Fields(top.get("environment"), f"{path}, environment").text("occbench", 100),
+        shown=shown,
     )
 
 
@@ -192,11 +198,18 @@ def _add(figures: dict[str, Figure], row: "_Fields") -> Figure:
     region = row.text("region", 20)
     if region not in REGIONS:
         row.fail("region", f"has to be one of {', '.join(REGIONS)}")
-    keys = ("value", "ci_low", "ci_high", "gain", "gain_ci_low", "gain_ci_high")
-    numbers = [row.number(key) for key in keys]
     found = Figure(
-        *(row.text("name", 64, _WORD), region, *numbers),
-        *(row.whole("n"), row.flag("higher_is_better"), row.text("signature", 2000)),
+        name=row.text("name", 64, _WORD),
+        region=region,
+        value=row.number("value"),
+        ci_low=row.number("ci_low"),
+        ci_high=row.number("ci_high"),
+        gain=row.number("gain"),
+        gain_ci_low=row.number("gain_ci_low"),
+        gain_ci_high=row.number("gain_ci_high"),
+        n=row.whole("n"),
+        higher_is_better=row.flag("higher_is_better"),
+        signature=row.text("signature", 2000),
     )
     if found.column in figures:
         row.fail("name", f"{found.name} in region {region} comes for the second time")

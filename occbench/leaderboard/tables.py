@@ -3,6 +3,8 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from occbench.leaderboard import words
 from occbench.leaderboard.merge import Row, Section, signature_set
@@ -33,8 +35,24 @@ def to_csv(sections: Sequence[Section]) -> str:
 
 
 def to_markdown(sections: Sequence[Section]) -> str:
-    """A table a section, the best value of each column in bold, with footnotes that say what the numbers are."""
+    """A table a section, of the most telling columns, the best values in bold, with footnotes that say what the numbers are."""
     return "\n".join(_section(section) for section in sections)
+
+
+def to_document(sections: Sequence[Section]) -> list[dict[str, Any]]:
+    """The ranking as plain values, for JSON: for each section what it is of, and its rows with the column that ranks."""
+    return [
+        {
+            "data": {"fingerprint": section.data.fingerprint, "source": section.data.source, "split": section.data.split},
+            "n": section.data.n,
+            "sort": section.sort,
+            "baseline": section.baseline,
+            "signature_set": signature_set(figure.signature for figure in section.columns.values()),
+            "rows": [_ranking(section, row) for row in section.rows],
+            "notes": list(section.notes),
+        }
+        for section in sections
+    ]
 
 
 def scored(row: Row) -> int:
@@ -55,6 +73,15 @@ def best(section: Section, column: str) -> str | None:
     return words.number(max(values) if head.higher_is_better else min(values), words.label(head).digits)
 
 
+def _ranking(section: Section, row: Row) -> dict[str, Any]:
+    figure = row.result.figures.get(section.sort)
+    keys = ("value", "ci_low", "ci_high", "gain")
+    numbers = {key: None if figure is None else getattr(figure, key) for key in keys}
+    found = {"rank": row.rank, "name": row.result.name, "track": row.result.track, "tied_group": row.tied_group, "n": scored(row)}
+    against = row.against and asdict(row.against)
+    return {**found, **numbers, "against": against, "result": str(row.result.path)}
+
+
 def _cells(figure: Figure | None) -> list[str]:
     if figure is None:
         return [""] * len(_SUFFIXES)
@@ -64,20 +91,21 @@ def _cells(figure: Figure | None) -> list[str]:
 def _section(section: Section) -> str:
     data, head = section.data, section.columns[section.sort]
     title = f"{data.source}, {data.split}: {data.n} pairs" + (f" of {data.identities} identities" if data.identities else "")
+    columns = words.overview(section.columns, section.sort)
     tied, against = any(row.tied_group for row in section.rows), section.baseline is not None
-    headings = ["", "method", "track", *(["tied"] if tied else []), *map(words.heading, section.columns.values())]
+    headings = ["", "method", "track", *(["tied"] if tied else []), *(words.heading(section.columns[column]) for column in columns)]
     headings += [f"gain in {words.heading(head)[:-2]}", *([f"against {words.markdown(section.baseline or '')}"] if against else [])]
     left = 4 if tied else 3
     lines = [f"**{words.markdown(title)}**", "", _line(headings), _line([":--"] * left + ["--:"] * (len(headings) - left))]
-    lines += [_line(_row(section, row, tied)) for row in section.rows]
-    return "\n".join([*lines, "", *_footnotes(section, tied), ""])
+    lines += [_line(_row(section, row, columns, tied)) for row in section.rows]
+    return "\n".join([*lines, "", *_footnotes(section, columns, tied), ""])
 
 
-def _row(section: Section, row: Row, tied: bool) -> list[str]:
+def _row(section: Section, row: Row, columns: Sequence[str], tied: bool) -> list[str]:
     result, head = row.result, section.columns[section.sort]
     name = words.markdown(result.name) + (f" (n = {scored(row)})" if result.data.missing else "")
     cells = ["–" if row.rank is None else str(row.rank), name, result.track, *([_group(row)] if tied else [])]
-    cells += [_number(section, column, result.figures.get(column)) for column in section.columns]
+    cells += [_number(section, column, result.figures.get(column)) for column in columns]
     figure, digits = result.figures.get(section.sort), words.label(head).digits
     gain = (None, None, None) if figure is None else (figure.gain, figure.gain_ci_low, figure.gain_ci_high)
     cells.append(f"{signed(gain[0], digits)} {words.interval(*gain, digits)}".strip())
@@ -106,19 +134,26 @@ def signed(value: float | None, digits: int) -> str:
     return f"+{text}" if value is not None and value > 0 and float(text) else text
 
 
-def _footnotes(section: Section, tied: bool) -> list[str]:
-    data, head = section.data, section.columns[section.sort]
+def _footnotes(section: Section, columns: Sequence[str], tied: bool) -> list[str]:
+    data, by = section.data, words.heading(section.columns[section.sort])[:-2]
+    place = f"{words.markdown(data.source)}, split {words.markdown(data.split)}"
     lines = [
-        f"- Ranked by {words.heading(head)[:-2]}; the best value of a column is bold. Intervals are 95 % bootstrap intervals, resampled by"
-        " identity. Gain is the improvement over the occluded input, positive is better.",
-        f"- Data: {words.markdown(data.source)}, split {words.markdown(data.split)}, n = {data.n}, fingerprint {data.fingerprint[:12]}.",
+        f"- Ranked by {by}; the best value of a column is bold. Intervals are 95 % bootstrap intervals, resampled by identity."
+        " Gain is the improvement over the occluded input, positive is better.",
+        f"- Data: {place}, n = {data.n}, fingerprint {data.fingerprint[:12]}.",
     ]
     if tied:
-        lines.append("- Tied: methods of one group are not told apart from the best of the group: paired sign-flip tests over identities, Holm"
-            " correction, level 5 %.")
+        lines.append(
+            "- Tied: methods of one group are not told apart from the best of the group: paired sign-flip tests by identity, Holm"
+            " correction, level 5 %."
+        )
     if section.baseline is not None:
-        lines.append("- Differences to the named method are signed so that positive is better; p after Holm correction.")
+        lines.append(
+            f"- Against {words.markdown(section.baseline)}: difference in {by}, positive is better; p after Holm correction."
+        )
     lines += [f"- {words.markdown(note)}" for note in section.notes]
+    if others := [column for column in section.columns if column not in columns]:
+        lines.append(f"- Not shown here: {', '.join(others)}.")
     together = dict.fromkeys(figure.signature for figure in section.columns.values())
     lines.append(f"- Signatures ({signature_set(together)}): " + ", ".join(f"`{_code(text)}`" for text in together))
     return lines

@@ -1,11 +1,13 @@
 """How numbers and metrics read to a person."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from occbench.leaderboard.results import Figure
 
 REGION = {"full": "full frame", "mask": "inside the mask", "ring": "ring around the mask", "visible": "visible part"}
+_SECONDARY = {"ssim_uniform7", "mse", "sse", "lpips_vgg", "verification_tar", "psnr_tiled", "ssim_tiled", "occlusion_brier"}
 STRATUM = {"occluder": "Occluder", "variant": "Variant", "coverage": "Coverage", "yaw": "Yaw", "source": "Source"}
 
 
@@ -78,5 +80,17 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
 def markdown(text: str) -> str:
     """Anybody's text as one line of Markdown that means nothing but itself: no markup, no link, no mention."""
     line = "".join(c if c.isprintable() else " " for c in text)
-    line = "".join(f"&#{ord(c)};" if c in "&<>|`[]*~\\:@#$" else c for c in line)
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", lambda found: f"&#{ord(found[0])};", line)
+    line = "".join(f"&#{ord(c)};" if c in "&<>|`[]*~\\@$" else c for c in line)
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", lambda found: f"&#{ord(found[0])};", line)
+
+
+def overview(columns: Mapping[str, Figure], sort: str) -> list[str]:
+    """The columns for a first look: the one that ranks, and one of each metric that has no more telling relative.
+
+    Inside the mask where a metric is taken there, else its first region.
+    """
+    chosen = {sort}
+    for name in {figure.name for figure in columns.values()} - _SECONDARY:
+        regions = {figure.region: column for column, figure in columns.items() if figure.name == name}
+        chosen.add(regions.get("mask") or next(iter(regions.values())))
+    return [column for column in columns if column in chosen]

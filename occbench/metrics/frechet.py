@@ -34,8 +34,8 @@ FID_INCEPTION = _declared("fid_inception", "Fréchet Inception distance.", _INCE
 def frechet(features: Array, reference: Array) -> float:
     """|μ₁ - μ₂|² + tr(C₁ + C₂ - 2 (C₁C₂)^½), biased upwards for few images.
 
-    The trace of the root comes from the eigenvalues of the symmetric C₁^½ C₂ C₁^½, which are those of C₁C₂; small negative ones,
-    as singular covariances give them, count as zero.
+    With C = FᵀF the eigenvalues of C₁C₂ are the squared singular values of F₁F₂ᵀ, so the trace of the root is their sum: nothing is
+    squared that a root would have to undo, and singular covariances keep all their digits.
 
     Args:
         features, reference: (N, D) and (M, D), at least two rows each.
@@ -50,13 +50,10 @@ def frechet(features: Array, reference: Array) -> float:
         raise ValueError(f"features of one length are needed, not {features.shape} and {reference.shape}")
     if min(len(features), len(reference)) < 2:
         raise ValueError("a covariance needs two images at least")
-    (mean_a, cov_a), (mean_b, cov_b) = (_gaussian(np.asarray(rows, dtype=np.float64)) for rows in (features, reference))
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    inner = root @ cov_b @ root
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh((inner + inner.T) / 2), 0)).sum()
+    (mean_a, root_a), (mean_b, root_b) = (_gaussian(np.asarray(rows, dtype=np.float64)) for rows in (features, reference))
+    shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
     apart = mean_a - mean_b
-    return max(0.0, float(apart @ apart + np.trace(cov_a) + np.trace(cov_b) - 2 * shared))
+    return max(0.0, float(apart @ apart + (root_a * root_a).sum() + (root_b * root_b).sum() - 2 * shared))
 
 
 def warning(count: int) -> str | None:
@@ -69,6 +66,12 @@ def warning(count: int) -> str | None:
 
 
 def _gaussian(rows: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean (D,) and a factor F of the covariance C = FᵀF with as few rows as rows (N, D) or columns."""
     mean = rows.mean(axis=0)
     centred = rows - mean
-    return mean, centred.T @ centred / (len(rows) - 1)
+    if len(rows) <= rows.shape[1]:
+        return mean, centred / np.sqrt(len(rows) - 1)
+    values, vectors = np.linalg.eigh(centred.T @ centred / (len(rows) - 1))
+    # What rounding leaves of a zero may be negative, and its root would be half the digits large.
+    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    return mean, np.sqrt(values[kept])[:, None] * vectors[:, kept].T

@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 DISTANCE = 0.6  # below which dlib calls two descriptors one person
 FAR = 0.01
-_FEWEST = 30  # pairs of one person that an accuracy needs, and 1 / FAR times more of different ones for a rate
+_FEWEST = 30  # pairs of one person that an accuracy needs; a rate needs 1 / FAR of different ones too
 
 _DLIB = f"dlib-resnet-v1,128,{WEIGHTS['dlib-descriptor'].mark}|chip:150,5-points-of-clean"
 _PAIRS = "pairs:restored-vs-other-clean-photo,one-each,same+different,drawn-by-seed"
@@ -49,7 +49,7 @@ IDENTITY_COSINE = _declared(
 )
 VERIFICATION_ACCURACY = _declared(
     "verification_accuracy",
-    "Share of right answers to: same person?",
+    "Share of right answers to the question whether two photographs show one person.",
     ("full",),
     "set",
     f"{_PAIRS}|threshold:distance<{DISTANCE}",
@@ -59,7 +59,7 @@ VERIFICATION_TAR = _declared(
     "Share of restored photographs recognised where 1 % of strangers are.",
     ("full",),
     "set",
-    f"{_PAIRS}|FAR:{FAR}-of-clean-pairs",
+    f"{_PAIRS}|FAR:at-most-{FAR}-of-clean-pairs",
 )
 
 
@@ -79,10 +79,11 @@ class Pairs:
 
 
 def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
-    """Cosine similarity of rows (N, D) and (N, D); NaN for a row of zeros."""
+    """Cosine similarity (N,) of rows (N, D) and (N, D), from -1 to 1; NaN for a row of zeros."""
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    return np.asarray(np.divide((x * y).sum(axis=1), norms, out=np.full(len(x), np.nan), where=norms > 0))
+    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))  # one root: a row and itself give 1 exactly
+    found = np.divide((x * y).sum(axis=1), norms, out=np.full(len(x), np.nan), where=norms > 0)
+    return np.asarray(np.clip(found, -1, 1))
 
 
 def verification_pairs(pair_ids: Sequence[str], identities: Sequence[str], image_ids: Sequence[str], seed: int) -> Pairs:
@@ -121,13 +122,20 @@ def accuracy(distances: npt.ArrayLike, same: npt.NDArray[np.bool_]) -> Array:
 
 
 def accepted(distances: npt.ArrayLike, strangers: npt.ArrayLike) -> Array:
-    """1 where a distance (P,) is below the threshold that lets `FAR` of the strangers (S,) in, else 0; (P,)."""
-    return np.asarray(np.asarray(distances) < np.quantile(np.asarray(strangers, dtype=np.float64), FAR), dtype=np.float64)
+    """1 where a distance (P,) is below the largest threshold that lets at most `FAR` of the strangers (S,) in, else 0; (P,).
+
+    That threshold is the stranger's distance of rank `floor(FAR · S) + 1`. With fewer than 1 / `FAR` strangers there is none: NaN.
+    """
+    apart, ordered = np.asarray(distances), np.sort(np.asarray(strangers, dtype=np.float64))
+    allowed = int(FAR * len(ordered) + 1e-9)  # 0.01 · 100 must not fall short of 1
+    if allowed < 1:
+        return np.full(apart.shape, np.nan)
+    return np.asarray(apart < ordered[allowed], dtype=np.float64)
 
 
-def too_few(pairs: Pairs) -> str | None:
-    """Why verification says nothing here, or None."""
-    count = int(pairs.same.sum())
-    if count >= _FEWEST:
+def too_few(pairs: Pairs, *, rate: bool = False) -> str | None:
+    """Why verification says nothing here, or None; `rate` asks for what `accepted` needs, else for what `accuracy` does."""
+    count, fewest = int(pairs.same.sum()), round(1 / FAR) if rate else _FEWEST
+    if count >= fewest:
         return None
-    return f"only {count} restorations show people of whom the split has another photograph ({_FEWEST} are needed)"
+    return f"only {count} restorations show people of whom the split has another photograph ({fewest} are needed)"

@@ -21,12 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from occbench import weights
-from occbench.metrics.networks import load_weights
+from occbench.metrics.networks import in_batches, load_weights
 
 Image = npt.NDArray[np.uint8]
 
 SIDE = 299
-_BATCH = 8
 Size = int | tuple[int, int]
 
 
@@ -169,30 +168,24 @@ class Inception:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._network = _Network()
+        with torch.device("meta"):
+            self._network = _Network()
         load_weights(self._network, path or weights.find("inception-fid"), _kept)
 
     def __call__(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
         """Features (N, 2048) float32 of images (H, W, 3) uint8 RGB of any sizes."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode():
-                parts = []
-                for first in range(0, len(images), _BATCH):
-                    batch = [resized(image) for image in images[first : first + _BATCH]]
-                    full = np.stack([*batch, *[batch[0]] * (_BATCH - len(batch))])
-                    scaled = (torch.from_numpy(full.transpose(0, 3, 1, 2).copy()) - 128) / 128
-                    parts.append(self._network(scaled)[: len(batch)].numpy())
-                return np.concatenate(parts)
-        finally:
-            torch.set_num_threads(threads)
+        return in_batches(self._network, images, prepare=_prepared).astype(np.float32)
 
 
 def resized(image: Image) -> npt.NDArray[np.float32]:
     """An image at 299×299 by Pillow's antialiased bicubic filter, each channel in float32 and not rounded (Parmar et al. 2022)."""
     planes = [Pillow.fromarray(image[..., k].astype(np.float32)).resize((SIDE, SIDE), Pillow.Resampling.BICUBIC) for k in range(3)]
     return np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=2)
+
+
+def _prepared(images: Sequence[Image]) -> Tensor:
+    """Images of any sizes to (N, 3, 299, 299) float32, scaled as the original graph does."""
+    return (torch.from_numpy(np.stack([resized(image) for image in images]).transpose(0, 3, 1, 2).copy()) - 128) / 128
 
 
 def _kept(key: str) -> str | None:

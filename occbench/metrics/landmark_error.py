@@ -33,9 +33,10 @@ def landmark_error(found: npt.ArrayLike, truth: npt.ArrayLike) -> Array:
         found, truth: (N, 68, 2), in pixels.
 
     Returns:
-        (N,); NaN where the eye corners coincide or a point is NaN.
+        (N,); NaN where the eye corners coincide or a point is not finite.
     """
     a, b = np.asarray(found, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     apart = np.hypot(*(b[:, _RIGHT] - b[:, _LEFT]).T)
     distances = np.hypot(a[..., 0] - b[..., 0], a[..., 1] - b[..., 1]).mean(axis=1)
-    return np.asarray(np.divide(distances, apart, out=np.full(len(a), np.nan), where=apart > 0))
+    usable = np.isfinite(distances) & (apart > 0)
+    return np.asarray(np.divide(distances, apart, out=np.full(len(a), np.nan), where=usable))

@@ -1,6 +1,5 @@
 """LPIPS v0.1 (Zhang, Isola, Efros, Shechtman and Wang 2018): distance between deep features, weighted to agree with people."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 
 from occbench import weights
 from occbench.metrics import Metric
-from occbench.metrics.networks import in_batches, load_weights
+from occbench.metrics.networks import in_batches, load_weights, taps
+from occbench.metrics.vgg import vgg16
 
 Image = npt.NDArray[np.uint8]
 Net = Literal["alex", "vgg"]
@@ -35,21 +35,6 @@ def _declared(name: str, net: Net, about: str, *, default: bool) -> Metric:
 LPIPS_ALEX = _declared("lpips", "alex", "LPIPS v0.1 on AlexNet.", default=True)
 LPIPS_VGG = _declared("lpips_vgg", "vgg", "LPIPS v0.1 on VGG-16.", default=False)
 
-_VGG = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
-
-
-def vgg16() -> nn.Sequential:
-    """The convolutions of VGG-16 (Simonyan and Zisserman 2015) up to conv5_3, with their ReLUs and poolings; input normalised."""
-    layers: list[nn.Module] = []
-    before = 3
-    for width in _VGG:
-        if isinstance(width, int):
-            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
-            before = width
-        else:
-            layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers)
-
 
 def alexnet() -> nn.Sequential:
     """The convolutions of AlexNet (Krizhevsky 2014) with their ReLUs and poolings; input normalised."""
@@ -62,18 +47,8 @@ def alexnet() -> nn.Sequential:
     )
 
 
-# After which layers features are compared, and how many channels they have.
+# After which layers (counted from 0) features are compared, and how many channels they have.
 _TAPS = {"alex": {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}, "vgg": {3: 64, 8: 128, 15: 256, 22: 512, 29: 512}}
-
-
-def taps(trunk: nn.Sequential, at: Sequence[int], normalised: Tensor) -> list[Tensor]:
-    """Features after some layers of a trunk, for images (B, 3, H, W) normalised as it needs them; layers behind are not run."""
-    features, out = normalised, []
-    for number in range(max(at) + 1):
-        features = trunk[number](features)
-        if number in at:
-            out.append(features)
-    return out
 
 
 class _Network(nn.Module):
@@ -110,15 +85,18 @@ class LPIPS:
     """
 
     def __init__(self, net: Net = "alex", path: Path | None = None) -> None:
-        self._network = _Network(net)
+        with torch.device("meta"):
+            self._network = _Network(net)
         load_weights(self._network, path or weights.find(f"lpips-{net}"), _renamed)
 
     def __call__(self, first: Image, second: Image) -> npt.NDArray[np.float64]:
         """Distances (N,) of two stacks of images, (N, H, W, 3) uint8 each.
 
         Raises:
-            ValueError: images too small for the network.
+            ValueError: images of different sizes, too small for the network, or not uint8.
         """
+        if first.shape != second.shape:
+            raise ValueError(f"LPIPS compares images of one size, not {first.shape} with {second.shape}")
         if min(first.shape[1:3]) < 32:
             raise ValueError(f"images of {first.shape[2]}×{first.shape[1]} px are too small for LPIPS: 32 px are needed")
         return in_batches(self._network, first, second)

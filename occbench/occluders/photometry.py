@@ -146,8 +146,9 @@ def match(layer: Layer, photometry: Photometry, head: FittedHead, noise: Callabl
         size = (2 * pad + 1, 2 * pad + 1)
         # Premultiplied, so that nothing bleeds in from beyond the edge.
         lit = interleaved([*((plane * alpha + 127) // 255 for plane in colours), alpha])
-        lit = cv2.copyMakeBorder(lit, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-        *colours, alpha = planes(cv2.GaussianBlur(lit, size, photometry.blur, borderType=cv2.BORDER_CONSTANT))
+        padded = cv2.copyMakeBorder(lit, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+        blurred = cv2.GaussianBlur(padded, size, photometry.blur, borderType=cv2.BORDER_CONSTANT)
+        *colours, alpha = planes(np.asarray(blurred, dtype=np.uint8))
         whole = np.maximum(alpha, 1)
         colours = [np.minimum(ratio(plane * 255, whole), 255) for plane in colours]
     if photometry.grain > 0:

@@ -12,8 +12,8 @@ from occbench.metrics import Metric, column, frechet, identity, kid
 from occbench.metrics.tiled import tiled
 from occbench.scoring.score import OCCLUDED, Measured
 from occbench.scoring.split import load
-from occbench.scoring.statistics import Interval, ratio_intervals, totals
-from occbench.scoring.strata import strata
+from occbench.scoring.statistics import Interval, ratio_interval
+from occbench.scoring.strata import ordered, strata
 from occbench.scoring.values import Given
 
 Array = npt.NDArray[Any]
@@ -35,11 +35,10 @@ def reduced(everything: Measured, given: Given, seed: int) -> tuple[list[Row], l
     """
     everybody = np.ones(len(everything.split.items), dtype=np.bool_)
     rows = _image_rows(everything, everybody, seed)
-    of_strata = [
-        {"by": by, "bin": label} | row
-        for by, label, inside in strata(everything.split.frame)
-        for row in _image_rows(everything, inside, seed)
-    ]
+    of_strata = []
+    for by, labels in strata(everything.split.frame).items():
+        for label in ordered(by, labels):
+            of_strata += [{"by": by, "bin": label} | row for row in _image_rows(everything, labels == label, seed)]
     of_sets, notes = _set_rows(everything, given, seed)
     return rows + of_sets, of_strata, notes
 
@@ -61,19 +60,25 @@ def suspicions(everything: Measured) -> list[str]:
 
 def _image_rows(everything: Measured, inside: npt.NDArray[np.bool_], seed: int) -> list[Row]:
     """Means of the image metrics over some pairs, and gains over the occluded input, signed so that more is better."""
-    wanted = [(m, region, column(m.name, region)) for m in everything.plan.metrics if m.kind == "image" for region in m.regions]
-    if not wanted:
-        return []
-    signs = np.array([1.0 if metric.higher_is_better else -1.0 for metric, _, _ in wanted])
-    values, before = (np.stack([table[key] for _, _, key in wanted], axis=1) for table in (everything.values, everything.occluded))
-    clusters = everything.split.identities
-    both = np.concatenate([values, signs * (values - before)], axis=1)
-    sums, counts = totals(both[inside], clusters[inside], int(clusters.max()) + 1)
-    found = ratio_intervals(sums, counts, seed=seed)
-    return [
-        _row(metric, region, value, gain)
-        for (metric, region, _), value, gain in zip(wanted, found[: len(wanted)], found[len(wanted) :], strict=True)
-    ]
+    rows, clusters = [], everything.split.identities
+    for metric in everything.plan.metrics:
+        if metric.kind == "image":
+            sign = 1.0 if metric.higher_is_better else -1.0
+            for region in metric.regions:
+                after, before = (table[column(metric.name, region)] for table in (everything.values, everything.occluded))
+                value, gain = (
+                    _interval(values[inside], clusters[inside], everything, seed) for values in (after, sign * (after - before))
+                )
+                rows.append(_row(metric, region, value, gain))
+    return rows
+
+
+def _interval(values: Array, clusters: Array, everything: Measured, seed: int) -> Interval:
+    """The mean of the defined values, clustered by identity."""
+    defined = ~np.isnan(values)
+    size = int(everything.split.identities.max()) + 1
+    sums = np.bincount(clusters[defined], weights=values[defined], minlength=size)
+    return ratio_interval(sums, np.bincount(clusters[defined], minlength=size), seed=seed)
 
 
 def _row(metric: Metric, region: str, value: Interval, gain: Interval | None) -> Row:
@@ -168,7 +173,7 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
         [item.pair_id for item in items], [item.identity for item in items], [item.image_id for item in items], seed
     )
     if said := identity.too_few(drawn):
-        return [_row(metric, "full", Interval(np.nan, None, None, 0), None) for metric in wanted], [
+        return [_row(metric, "full", Interval(None, None, None, 0), None) for metric in wanted], [
             f"{metric.name}: {said}" for metric in wanted
         ]
     of_pair = everything.clean_rows
@@ -176,7 +181,7 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
     gallery = clean[of_pair[drawn.gallery]]
     truth = clean[of_pair[drawn.probe]]
     strangers = np.linalg.norm((truth - gallery)[~drawn.same].astype(np.float64), axis=1)
-    clusters, size = everything.split.identities[drawn.probe], int(everything.split.identities.max()) + 1
+    clusters = everything.split.identities[drawn.probe]
     tested = everything.scored[drawn.probe]
     rows = []
     for metric in wanted:
@@ -188,6 +193,6 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
             else:
                 outcome, counted = identity.accepted(apart, strangers), tested & drawn.same
             columns.append(np.where(counted, outcome, np.nan))
-        sums, counts = totals(np.stack([columns[0], columns[0] - columns[1]], axis=1), clusters, size)
-        rows.append(_row(metric, "full", *ratio_intervals(sums, counts, seed=seed)))
+        value, gain = (_interval(values, clusters, everything, seed) for values in (columns[0], columns[0] - columns[1]))
+        rows.append(_row(metric, "full", value, gain))
     return rows, []

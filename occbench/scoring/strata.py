@@ -1,40 +1,73 @@
-"""Groups of pairs that are looked at by themselves: by what hides the face, how much of it, the head's turn, and the source."""
+"""What pairs are grouped by: occluder, variant, how much of the face is covered, how far it is turned, source."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-COVERAGE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # of the face's hull; the last bin is open
-YAW = (0.0, 15.0, 30.0, 45.0)  # degrees to either side
+from occbench.errors import InputError
+
+Labels = npt.NDArray[Any]
+
+# Lower edges; each bin holds its lower edge and not its upper one, the last is open.
+COVERAGE_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # covered part of the face's hull
+YAW_EDGES = (0.0, 15.0, 30.0, 45.0)  # degrees, to either side
 
 
-def strata(frame: pd.DataFrame) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Every group that has pairs: what it is grouped by, its name, and (N,) bool which pairs belong to it.
+def _names(edges: tuple[float, ...]) -> tuple[str, ...]:
+    return (*(f"{low:g}-{high:g}" for low, high in pairwise(edges)), f"{edges[-1]:g}+")
+
+
+# Bins of each kind in the order in which they are shown; None stands for alphabetical order.
+BINS: dict[str, tuple[str, ...] | None] = {
+    "occluder": None,
+    "variant": None,
+    "coverage": _names(COVERAGE_EDGES),
+    "yaw": _names(YAW_EDGES),
+    "source": None,
+}
+
+
+def strata(pairs: pd.DataFrame) -> dict[str, Labels]:
+    """The bin of every pair, for each kind of bins, in the order of `BINS`.
 
     Args:
-        frame: one row a pair with the columns occluder, variant, coverage, yaw and source.
+        pairs: one row a pair, with the manifest's columns `occluder`, `variant`, `coverage`, `yaw`, `source`.
+
+    Returns:
+        Kind to (N,) texts: `occluder`; `variant` as `occluder/variant`; `coverage` as 0-0.1 to 0.5+; `yaw` as 0-15 to 45+, by its
+        absolute value; `source`.
+
+    Raises:
+        InputError: a coverage or yaw that is not a number.
     """
-    occluder, variant = frame["occluder"].astype(str), frame["variant"].astype(str)
-    yield from _named("occluder", occluder)
-    yield from _named("variant", occluder + "/" + variant)
-    yield from _binned("coverage", frame["coverage"].to_numpy(), COVERAGE, "{:.1f}")
-    yield from _binned("yaw", frame["yaw"].abs().to_numpy(), YAW, "{:.0f}")
-    yield from _named("source", frame["source"].astype(str))
+    occluder = pairs["occluder"].astype(str)
+    return {
+        "occluder": occluder.to_numpy(dtype=object),
+        "variant": (occluder + "/" + pairs["variant"].astype(str)).to_numpy(dtype=object),
+        "coverage": _binned(pairs["coverage"], "coverage", COVERAGE_EDGES),
+        "yaw": _binned(pairs["yaw"].abs(), "yaw", YAW_EDGES),
+        "source": pairs["source"].astype(str).to_numpy(dtype=object),
+    }
 
 
-def _named(by: str, labels: "pd.Series[Any]") -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    for label in sorted(set(labels)):
-        yield by, label, (labels == label).to_numpy(dtype=np.bool_)
+def ordered(by: str, labels: Iterable[str]) -> list[str]:
+    """The bins that occur among the labels, each once, in the order in which they are shown.
+
+    Args:
+        by: a key of `BINS`.
+        labels: of that kind.
+    """
+    bins, found = BINS[by], set(labels)
+    return sorted(found) if bins is None else [name for name in bins if name in found]
 
 
-def _binned(
-    by: str, values: npt.NDArray[np.float64], edges: tuple[float, ...], form: str
-) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Bins that hold their lower edge."""
-    for low, high in zip(edges, (*edges[1:], np.inf), strict=True):
-        inside = (values >= low) & (values < high)
-        if inside.any():
-            yield by, f"{form.format(low)}-{form.format(high)}" if np.isfinite(high) else f"{form.format(low)}+", inside
+def _binned(column: "pd.Series[Any]", name: str, edges: tuple[float, ...]) -> Labels:
+    values = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"The manifest has a {name} that is not a number, in row {int(np.argmin(np.isfinite(values)))}.")
+    names = np.array(_names(edges), dtype=object)
+    return np.asarray(names[np.clip(np.digitize(values, edges) - 1, 0, None)])

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.images import pixel_sha256, write_atomic
-from occbench.landmarks.alignment import five_points, similarity
+from occbench.landmarks.alignment import crop, five_points, similarity
 from occbench.metrics import Metric, column
 from occbench.scoring.split import Item, load
 
@@ -199,9 +199,10 @@ def _each(function: Callable[[Image, Image], Array], first: Sequence[Image], sec
 
 def _describe(images: Sequence[Image], items: Sequence[Item]) -> Array:
     """dlib's descriptors of the faces, aligned by the landmarks of the clean photograph."""
-    from occbench.metrics.dlib_descriptor import TEMPLATE, chip
+    from occbench.metrics.dlib_descriptor import SIDE, TEMPLATE
 
-    chips = [chip(image, similarity(five_points(item.points), TEMPLATE)) for image, item in zip(images, items, strict=True)]
+    matrices = [similarity(five_points(item.points), TEMPLATE) for item in items]
+    chips = [crop(image, matrix, SIDE, SIDE) for image, matrix in zip(images, matrices, strict=True)]
     return np.asarray(_descriptor()(np.stack(chips)))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "occbench"
-FLOW = ("faces", "landmarks", "occluders", "synthesis", "cli")
+FLOW = ("faces", "landmarks", "occluders", "synthesis", "restoration", "scoring", "leaderboard", "cli")
 LEAVES = tuple(sorted(p.stem for p in PACKAGE.iterdir() if p.stem not in FLOW and not p.stem.startswith("__") and p.stem != "py"))
 
 
@@ -53,6 +53,9 @@ def test_the_flow_is_seen() -> None:
         ["list", "occluders"],
         ["list", "sources", "--json"],
         ["list", "landmarks"],
+        ["list", "methods"],
+        ["score", "--help"],
+        ["leaderboard", "--help"],
         ["synth", "--help"],
         ["demo", "--help"],
     ],

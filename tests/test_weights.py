@@ -62,7 +62,13 @@ def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError) as error:
         weights.find("tiny")
     message = str(error.value)
-    for said in (str(tmp_path / "mine"), str(tmp_path / "cache"), "not_shipping", weights.WEIGHTS["tiny"].sha256, "OpenCV Zoo"):
+    for said in (
+        str(tmp_path / "mine"),
+        str(tmp_path / "cache"),
+        "not_shipping",
+        str(weights.WEIGHTS["tiny"].sha256),
+        "OpenCV Zoo",
+    ):
         assert said in message
 
 
@@ -104,3 +110,43 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_model_of_the_68_points_is_installed() -> None:
     assert weights.find("dlib68").stat().st_size == weights.WEIGHTS["dlib68"].size
+
+
+@pytest.mark.parametrize("name", ["lpips-alex", "lpips-vgg", "yunet"])
+def test_the_shared_models_are_the_ones_named(shared: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(weights.ENVIRONMENT, str(shared / "models"))
+    path = weights.find(name)
+    model = weights.WEIGHTS[name]
+    assert (path.name, path.stat().st_size, weights.fingerprint(name)) == (model.file, model.size, model.sha256)
+
+
+def test_the_descriptor_is_installed() -> None:
+    assert weights.find("dlib-descriptor").stat().st_size == weights.WEIGHTS["dlib-descriptor"].size
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that everybody converts for themselves."""
+    monkeypatch.setitem(weights.WEIGHTS, "own", replace(weights.WEIGHTS["tiny"], file="own.safetensors", sha256=None, size=None))
+
+
+@pytest.mark.usefixtures("own")
+def test_a_converted_model_has_the_fingerprint_of_its_file(tmp_path: Path) -> None:
+    put(tmp_path / "cache" / "occbench" / "weights" / "own.safetensors", b"converted here")
+    assert weights.fingerprint("own") == hashlib.sha256(b"converted here").hexdigest()
+    assert weights.WEIGHTS["own"].mark == ""
+
+
+@pytest.mark.usefixtures("own")
+def test_a_named_file_is_not_taken_for_a_converted_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a hash the name is all that tells it from the other models."""
+    monkeypatch.setenv(weights.ENVIRONMENT, str(put(tmp_path / "tiny.onnx")))
+    with pytest.raises(InputError, match=r"tiny\.onnx \(another file") as error:
+        weights.find("own")
+    assert "sha256 must be" not in str(error.value)
+
+
+def test_hashes_are_whole() -> None:
+    for name, model in weights.WEIGHTS.items():
+        assert (model.sha256 is None) == (model.size is None), name
+        assert model.sha256 is None or len(bytes.fromhex(model.sha256)) == 32, name

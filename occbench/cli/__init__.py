@@ -67,13 +67,15 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="occbench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Paired face-occlusion data sets: made, rebuilt and verified.
+    """Paired face-occlusion data sets, made, rebuilt and verified; and methods that remove occlusions, measured.
 
     \b
     Examples:
       occbench demo
       occbench synth --source lfw --root ~/data/lfw --occluders mask,sunglasses --out out/lfw
       occbench verify out/lfw
+      occbench score --data out/lfw --method telea --out results/telea
+      occbench leaderboard results/* --html leaderboard.html
 
     \b
     Exit codes: 0 done; 1 failure at run time; 2 wrong usage or unusable input; 3 done, with rejected

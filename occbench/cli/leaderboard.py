@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from occbench.errors import UsageError
 from occbench.images import write_atomic
-from occbench.leaderboard.merge import Section, merge
-from occbench.leaderboard.page import to_html
-from occbench.leaderboard.tables import to_csv, to_document, to_markdown
+
+if TYPE_CHECKING:
+    from occbench.leaderboard.merge import Section
 
 _STDOUT = Path("-")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -51,6 +52,10 @@ def leaderboard(
     \b
     Exit codes: 0 done; 1 cannot write; 2 unusable results, or results that do not compare.
     """
+    from occbench.leaderboard.merge import merge  # here, because they bring pandas and a template engine along
+    from occbench.leaderboard.page import to_html
+    from occbench.leaderboard.tables import to_csv, to_document, to_markdown
+
     given = [path for path in (csv_file, markdown_file, html_file) if path is not None]
     if not given:
         raise UsageError("Say what to write: --csv FILE, --markdown FILE (or -), --html FILE.")

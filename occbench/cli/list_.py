@@ -12,7 +12,9 @@ import click
 from occbench import registry
 from occbench.faces import SOURCES
 from occbench.landmarks import DETECTORS
+from occbench.metrics import METRICS, declared
 from occbench.occluders import OCCLUDERS, create
+from occbench.restoration import METHODS
 from occbench.synthesis import benchmarks
 
 
@@ -39,6 +41,24 @@ def _occluders() -> list[dict[str, Any]]:
     return rows
 
 
+def _metrics() -> list[dict[str, Any]]:
+    rows = []
+    for name in registry.names("metrics", METRICS):
+        metric = declared(name)
+        rows.append(
+            {
+                "name": name,
+                "about": metric.about,
+                "regions": list(metric.regions),
+                "higher_is_better": metric.higher_is_better,
+                "default": metric.default,
+                "weights": metric.weights,
+                "signature": metric.signature,
+            }
+        )
+    return rows
+
+
 def _benchmarks() -> list[dict[str, Any]]:
     return [{"name": name} for name in benchmarks.names()]
 
@@ -48,8 +68,8 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "landmarks": lambda: _described("landmarks", DETECTORS),
     "occluders": _occluders,
     "baselines": list,
-    "methods": list,
-    "metrics": list,
+    "methods": lambda: _described("methods", METHODS),
+    "metrics": _metrics,
     "benchmarks": _benchmarks,
 }
 
@@ -59,12 +79,13 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_(kind: str, as_json: bool) -> None:
     """Show the names of one KIND, with what belongs to them: of occluders the variants with their weights, and the ranges that a
-    recipe may change.
+    recipe may change; of metrics the direction, the regions and how exactly they are computed.
 
     \b
     Examples:
       occbench list occluders
       occbench list sources --json
+      occbench list metrics
 
     \b
     Exit codes: 0 done; 2 no such kind.
@@ -78,6 +99,9 @@ def list_(kind: str, as_json: bool) -> None:
         click.echo(row["name"])
         if "about" in row:
             click.echo(f"    {row['about']}")
+        if "signature" in row:
+            click.echo(f"    {'more' if row['higher_is_better'] else 'less'} is better; {', '.join(row['regions'])}")
+            click.echo(f"    {row['signature']}")
         if "variants" in row:
             total = sum(row["variants"].values())
             click.echo("    variants  " + ", ".join(f"{v} {100 * w / total:.0f} %" for v, w in row["variants"].items()))

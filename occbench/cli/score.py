@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from occbench.errors import UsageError
-from occbench.scoring import job
-from occbench.scoring.result import Document
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -63,6 +62,8 @@ def score(
     Exit codes: 0 done; 2 wrong usage or unusable input (a missing prediction, a wrong size, a lossy file, ...);
     1 disk full or the like; 130 interrupted (the same command goes on).
     """
+    from occbench.scoring import job  # here, because it brings pandas along
+
     if (predictions is None) == (method is None):
         raise UsageError("What is to be scored? Name either --predictions DIR or --method NAME.")
     if predictions is not None and name is None:
@@ -105,7 +106,7 @@ def score(
     click.echo(f"written to {out}")
 
 
-def _table(document: Document) -> str:
+def _table(document: dict[str, Any]) -> str:
     """A line a metric and region: value, interval, gain."""
     data = document["data"]
     head = f"{document['name']} ({document['track']}) on {data['n']} pairs of {data['source']}/{data['split']}"

@@ -19,7 +19,7 @@ LANDMARK_ERROR = Metric(
     regions=("full",),
     kind="image",
     signature=(
-        f"landmark_error|points:68|finder:dlib-in-box-of-clean,{WEIGHTS['dlib68'].mark}|truth:same-finder-on-clean|"
+        f"landmark_error|points:68|finder:dlib-in-box-of-clean(1.08,0.09),{WEIGHTS['dlib68'].mark}|truth:same-finder-on-clean|"
         "norm:outer-eye-corners|mean-of-images|v1"
     ),
     weights="dlib68",

@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.metrics import column, declared
+from occbench.metrics.errors import comparable
 from occbench.metrics.psnr import decibels
 from occbench.metrics.regions import regions
-from occbench.metrics.ssim import ssim, ssim_map
+from occbench.metrics.ssim import Window, ssim, ssim_map
 
 Image = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
-_WINDOWS = {"ssim": "gaussian", "ssim_uniform7": "uniform7"}
+_WINDOWS: dict[str, Window] = {"ssim": "gaussian", "ssim_uniform7": "uniform7"}
 
 
 def measure(prediction: Image, clean: Image, alpha: Image, names: Sequence[str]) -> dict[str, float]:
@@ -27,31 +27,38 @@ def measure(prediction: Image, clean: Image, alpha: Image, names: Sequence[str])
 
     Returns:
         Column to value; NaN where a region is empty.
+
+    Raises:
+        ValueError: images or mask of another size or type, or too small for SSIM's window.
     """
+    comparable(prediction, clean)
+    if alpha.shape != clean.shape[:2]:
+        raise ValueError(f"a mask of shape {alpha.shape} is not that of an image of shape {clean.shape}")
     where = regions(alpha)
-    # Levels differ by whole numbers: sums of their squares are exact in int64, whatever the order.
-    difference = [a.astype(np.int32) - b for a, b in zip(cv2.split(prediction), cv2.split(clean), strict=True)]
-    squares = np.sum([plane * plane for plane in difference], axis=0)
-    sizes = {region: int(np.count_nonzero(mask)) for region, mask in where.items()}
+    difference = np.asarray(cv2.absdiff(prediction, clean), dtype=np.uint8)
     out: dict[str, float] = {}
     for name in names:
+        inside = declared(name).regions
         if name in _WINDOWS:
-            found = ssim_map(prediction, clean, _WINDOWS[name])  # type: ignore[arg-type]
-            for region in declared(name).regions:
-                out[column(name, region)] = ssim(found, None if region == "full" else where[region])
+            found = ssim_map(prediction, clean, _WINDOWS[name])
+            out |= {column(name, region): ssim(found, None if region == "full" else where[region]) for region in inside}
         elif name == "sse":
-            out[name] = int(squares.sum(dtype=np.int64)) / (255 * 255)
+            out[name] = _total(difference, cv2.NORM_L2SQR, where["full"]) / (255 * 255)
         else:
-            values = np.abs(difference).sum(axis=0) if name == "l1" else squares
-            for region in declared(name).regions:
-                total = int(values.sum(dtype=np.int64) if region == "full" else values[where[region]].sum(dtype=np.int64))
-                mean = total / (3 * sizes[region]) if sizes[region] else float("nan")
-                out[column(name, region)] = _FINISH[name](mean)
+            norm, finish = _MEANS[name]
+            for region in inside:
+                count = 3 * cv2.countNonZero(where[region].view(np.uint8))
+                out[column(name, region)] = finish(_total(difference, norm, where[region]) / count) if count else float("nan")
     return out
 
 
-_FINISH: dict[str, Callable[[float], float]] = {
-    "psnr": lambda mean: decibels(mean) if mean == mean else mean,
-    "mse": lambda mean: mean / (255 * 255),
-    "l1": lambda mean: mean / 255,
+_MEANS: dict[str, tuple[int, Callable[[float], float]]] = {
+    "psnr": (cv2.NORM_L2SQR, decibels),
+    "mse": (cv2.NORM_L2SQR, lambda mean: mean / (255 * 255)),
+    "l1": (cv2.NORM_L1, lambda mean: mean / 255),
 }
+
+
+def _total(difference: Image, norm: int, region: npt.NDArray[np.bool_]) -> int:
+    """Sum of the absolute or squared differences in a region. Sums of whole numbers are exact, whatever their order."""
+    return round(cv2.norm(difference, norm, region.view(np.uint8)))

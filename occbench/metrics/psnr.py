@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from occbench.metrics import REGIONS, Metric
+from occbench.metrics.errors import differences
 
 Image = npt.NDArray[np.uint8]
 
@@ -33,10 +34,13 @@ def psnr(prediction: Image, clean: Image, region: npt.NDArray[np.bool_] | None =
 
     Returns:
         dB; `IDENTICAL` at most, NaN for an empty region.
+
+    Raises:
+        ValueError: the images are not both (H, W, 3) uint8 of one size.
     """
-    difference = prediction.astype(np.float64) - clean
-    squares = difference * difference if region is None else (difference * difference)[region]
-    return decibels(float(squares.mean())) if squares.size else math.nan
+    squares = differences(prediction, clean) ** 2
+    inside = squares if region is None else squares[region]
+    return decibels(float(inside.mean())) if inside.size else math.nan
 
 
 def decibels(mse: float) -> float:

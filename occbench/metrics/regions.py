@@ -26,7 +26,12 @@ def regions(alpha: npt.NDArray[np.uint8]) -> dict[Region, Mask]:
 
     Returns:
         Name to (H, W) bool; any may be empty, but `full`.
+
+    Raises:
+        ValueError: not (H, W) uint8; a mask of 0 and 1 would occlude nothing.
     """
+    if alpha.ndim != 2 or alpha.dtype != np.uint8:
+        raise ValueError(f"an occlusion mask is (H, W) uint8, 255 where occluded, not {alpha.shape} {alpha.dtype}")
     inside = alpha >= OCCLUDED
     radius = round(_RING * max(alpha.shape))
     reached = cv2.dilate(inside.view(np.uint8), _disk(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0

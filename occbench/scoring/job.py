@@ -62,7 +62,7 @@ def run(
         UsageError, InputError: nothing can be scored; values that were finished are kept.
         RunError: the disk or a process failed.
     """
-    chosen, pairs = plan(metrics), open_split(directory, split)
+    chosen, pairs = plan(metrics, seed), open_split(directory, split)
     folder, kept = out / RECORDS, (cache or weights.user_cache()) / "scores"
     missing: tuple[str, ...] = ()
     warnings: list[str] = []

@@ -27,8 +27,12 @@ class Plan:
         return tuple(metric.name for metric in self.metrics)
 
 
-def plan(asked: Sequence[str] | None) -> Plan:
+def plan(asked: Sequence[str] | None, seed: int) -> Plan:
     """Choose metrics: those asked for, or the default ones whose model files are here.
+
+    Args:
+        asked: names, or None.
+        seed: of drawn pairs; part of the signature where it changes digits.
 
     Raises:
         UsageError: no such metric, or none at all.
@@ -48,6 +52,8 @@ def plan(asked: Sequence[str] | None) -> Plan:
                     raise
                 skipped.append((metric.name, str(error).split("\n")[0]))
                 continue
+        if metric.name.startswith("verification"):
+            metric = replace(metric, signature=f"{metric.signature}|seed:{seed}")
         if metric not in chosen:
             chosen.append(metric)
     if not chosen:

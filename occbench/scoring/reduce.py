@@ -172,10 +172,14 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
     drawn = identity.verification_pairs(
         [item.pair_id for item in items], [item.identity for item in items], [item.image_id for item in items], seed
     )
-    if said := identity.too_few(drawn):
-        return [_row(metric, "full", Interval(None, None, None, 0), None) for metric in wanted], [
-            f"{metric.name}: {said}" for metric in wanted
-        ]
+    rows, notes = [], []
+    few = {metric.name: identity.too_few(drawn, rate=metric.name == "verification_tar") for metric in wanted}
+    for metric in [metric for metric in wanted if few[metric.name]]:
+        rows.append(_row(metric, "full", Interval(None, None, None, 0), None))
+        notes.append(f"{metric.name}: {few[metric.name]}")
+    wanted = [metric for metric in wanted if not few[metric.name]]
+    if not wanted:
+        return rows, notes
     of_pair = everything.clean_rows
     clean = everything.clean_features["descriptor"]
     gallery = clean[of_pair[drawn.gallery]]
@@ -183,7 +187,6 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
     strangers = np.linalg.norm((truth - gallery)[~drawn.same].astype(np.float64), axis=1)
     clusters = everything.split.identities[drawn.probe]
     tested = everything.scored[drawn.probe]
-    rows = []
     for metric in wanted:
         columns = []
         for table in (everything.features, everything.occluded_features):
@@ -195,4 +198,4 @@ def _verification(everything: Measured, wanted: list[Metric], seed: int) -> tupl
             columns.append(np.where(counted, outcome, np.nan))
         value, gain = (_interval(values, clusters, everything, seed) for values in (columns[0], columns[0] - columns[1]))
         rows.append(_row(metric, "full", value, gain))
-    return rows, []
+    return rows, notes

@@ -112,7 +112,7 @@ def test_few_images_inflate_fid_but_not_kid() -> None:
 @pytest.mark.parametrize("function", [kid, frechet])
 def test_bad_shapes_are_refused(function: object) -> None:
     assert callable(function)
-    with pytest.raises(ValueError, match="needed|needs"):
+    with pytest.raises(ValueError, match=r"needed|needs"):
         function(normal(0, 1), normal(1, 9))
     with pytest.raises(ValueError, match="one length"):
         function(normal(0, 9, 4), normal(1, 9, 5))

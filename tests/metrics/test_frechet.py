@@ -19,8 +19,7 @@ def normal(seed: int, count: int, size: int, rank: int | None = None) -> Array:
 
 def in_high_precision(x: Array, y: Array) -> float:
     """Through 60 digits, in which singular covariances lose nothing."""
-    import mpmath
-
+    mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(60):
         means, covariances = [], []
         for rows in (x, y):

@@ -37,10 +37,10 @@ def pair(path: Path) -> Image:
 
 
 @cache
-def pairs(file: Path) -> list[list[Image]]:
+def pairs(file: Path) -> list[tuple[Image, Image, Image]]:
     """Restoration, clean image and mask, of each pair in a file."""
-    stack = np.load(file)
-    return [[np.ascontiguousarray(part) for part in (each[..., :3], each[..., 3:6], each[..., 6])] for each in stack]
+    apart = [np.ascontiguousarray(part) for each in np.load(file) for part in (each[..., :3], each[..., 3:6], each[..., 6])]
+    return list(zip(apart[::3], apart[1::3], apart[2::3], strict=True))
 
 
 def theirs(file: Path) -> Values:

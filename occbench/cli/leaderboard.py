@@ -84,7 +84,7 @@ def leaderboard(
         click.echo(_summary(merged, written))
 
 
-def _summary(merged: Sequence[Section], written: Sequence[str]) -> str:
+def _summary(merged: "Sequence[Section]", written: Sequence[str]) -> str:
     lines = []
     for section in merged:
         lines.append(f"{section.data.source}, {section.data.split}: {len(section.rows)} methods, ranked by {section.sort}")

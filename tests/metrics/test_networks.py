@@ -1,7 +1,7 @@
 """Running and filling networks: batches that change no digit, and files that do not fit."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,15 @@ def test_every_image_is_answered_in_order(count: int) -> None:
     assert in_batches(means, noise(count)) == pytest.approx(noise(count).mean((1, 2)) / 255, abs=1e-6)
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_the_function_sees_batches_of_one_size_on_one_thread() -> None:
     seen = []
 
@@ -64,17 +73,16 @@ def test_the_function_sees_batches_of_one_size_on_one_thread() -> None:
         seen.append((len(images), torch.get_num_threads(), torch.is_inference_mode_enabled()))
         return means(images)
 
-    before = torch.get_num_threads()
     in_batches(look, noise(2 * BATCH + 1))
     assert seen == [(BATCH, 1, True)] * 3
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_threads_come_back_after_an_error() -> None:
-    before = torch.get_num_threads()
     with pytest.raises(RuntimeError, match="stop"), one_thread():
         raise RuntimeError("stop")
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
 
 
 def test_an_incomplete_batch_is_filled_with_its_first_image() -> None:
@@ -199,6 +207,23 @@ def test_vgg_features_hand_gradients_to_the_images_alone(shared: Path) -> None:
     assert images.grad is not None
     assert bool(images.grad.abs().sum() > 0)
     assert all(parameter.grad is None for parameter in features.parameters())
+
+
+def test_vgg_features_are_named_as_in_the_paper(shared: Path) -> None:
+    """In the order of the ReLUs, a number for the group and one inside it."""
+    names = [f"relu{k}_{n}" for k, count in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, count + 1)]
+    features = Features(names, shared / "models" / "lpips_vgg16.safetensors")
+    images = torch.from_numpy(np.random.default_rng(0).random((1, 3, 32, 32), np.float32))
+    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    x, wanted = (images - mean) / deviation, []
+    with one_thread(), torch.inference_mode():
+        found = features(images)
+        for layer in features.features:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                wanted.append(x)
+    assert list(found) == names
+    assert all(torch.equal(a, b) for a, b in zip(found.values(), wanted, strict=True))
 
 
 @pytest.mark.parametrize("names", [[], ["relu6_1"], ["relu1_3"]])

@@ -97,6 +97,7 @@ def _section(results: Sequence[Result], sort: str | None, baseline: str | None) 
     columns, notes = _columns(results), []
     if not columns:
         raise InputError(f"{results[0].path / RESULT}: no metric in it; score again.")
+    columns = {name: f for name, f in columns.items() if any(_value(result, name) is not None for result in results)} or columns
     if sort not in columns:
         chosen = next((name for name in _PREFERRED if name in columns), next(iter(columns)))
         if sort is not None:
@@ -109,9 +110,13 @@ def _section(results: Sequence[Result], sort: str | None, baseline: str | None) 
     ties = compared(results, columns[sort], baseline)
     for result in results:
         if result.data.missing:
-            notes.append(f"{result.name}: {result.data.missing} of {result.data.n} predictions are missing and left out.")
+            whole = result.data.n + result.data.missing
+            notes.append(f"{result.name}: {result.data.missing} of {whole} predictions are missing and left out.")
         notes += [f"{result.name}: {warning}" for warning in result.warnings]
-        notes += [f"{result.name}: {metric} was not measured: {reason}" for metric, reason in result.skipped.items()]
+    for metric, reason in sorted({item for result in results for item in result.skipped.items()}):
+        lacking = [result.name for result in results if result.skipped.get(metric) == reason]
+        who = "" if len(lacking) == len(results) else f" of {', '.join(lacking)}"
+        notes.append(f"{metric}{who} was not measured: {reason}")
     return Section(
         *(results[0].data, columns, sort, _ranked(results, columns[sort], ties.groups, ties.against)),
         *(baseline, (*notes, *ties.notes)),

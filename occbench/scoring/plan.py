@@ -50,7 +50,7 @@ def plan(asked: Sequence[str] | None, seed: int) -> Plan:
             except InputError as error:
                 if asked is not None:
                     raise
-                skipped.append((metric.name, str(error).split("\n")[0]))
+                skipped.append((metric.name, str(error).split(" Looked for")[0]))
                 continue
         if metric.name.startswith("verification"):
             metric = replace(metric, signature=f"{metric.signature}|seed:{seed}")

@@ -93,9 +93,8 @@ def test_mixed_data_write_nothing(two: list[Path], tmp_path: Path) -> None:
 
 def test_no_images_leaves_faces_out(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    module: Any = __import__("occbench.cli.leaderboard", fromlist=["to_html"])
     record: Callable[..., str] = lambda sections, images: asked.append(images) or "page"  # noqa: E731
-    monkeypatch.setattr(module, "to_html", record)
+    monkeypatch.setattr("occbench.leaderboard.page.to_html", record)
     run(*two, "--html", tmp_path / "a.html", "--no-images")
     run(*two, "--html", tmp_path / "a.html")
     assert asked == [False, True]

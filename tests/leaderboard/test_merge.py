@@ -144,7 +144,7 @@ def test_methods_may_differ_in_what_was_measured(make_result: Make) -> None:
 
 def test_missing_predictions_are_noted(make_result: Make) -> None:
     (section,) = merge([make_result("telea", edit=lambda document: document["data"].update(missing=7))])
-    assert "telea: 7 of 1200 predictions are missing and left out." in section.notes
+    assert "telea: 7 of 1207 predictions are missing and left out." in section.notes
 
 
 def test_groups_are_those_of_the_paired_tests(six: list[Path]) -> None:

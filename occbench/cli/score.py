@@ -27,6 +27,13 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True, help="Which pairs.")
 @click.option("--metrics", metavar="A,B", help="What to measure: `occbench list metrics`.  [default: all whose weights are here]")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of resampling and of drawn pairs.")
+@click.option(
+    "--embedder",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="ONNX",
+    help="A face embedder (112 px, as ArcFace's) to measure identity with, too.",
+)
+@click.option("--embedder-sha256", metavar="HEX", help="The sha256 that its file must have.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; the result is the same.  [default: all cores]")
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Keeps values of the inputs.  [default: the user's]")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the result says how much is missing.")
@@ -41,6 +48,8 @@ def score(
     split: str,
     metrics: str | None,
     seed: int,
+    embedder: Path | None,
+    embedder_sha256: str | None,
     workers: int | None,
     cache: Path | None,
     allow_missing: bool,
@@ -63,6 +72,7 @@ def score(
     1 disk full or the like; 130 interrupted (the same command goes on).
     """
     from occbench.scoring import job  # here, because it brings pandas along
+    from occbench.scoring.plan import Embedder
 
     if (predictions is None) == (method is None):
         raise UsageError("What is to be scored? Name either --predictions DIR or --method NAME.")
@@ -72,6 +82,8 @@ def score(
         raise UsageError(
             "--track and --allow-missing are for --predictions; a built-in method declares its track and misses nothing."
         )
+    if (embedder is None) != (embedder_sha256 is None):
+        raise UsageError("--embedder and --embedder-sha256 belong together: the result names the network by its hash.")
     asked = None if metrics is None else [part.strip() for part in metrics.split(",") if part.strip()]
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images")),
@@ -89,6 +101,7 @@ def score(
             split=split,
             metrics=asked,
             seed=seed,
+            embedder=Embedder(embedder, embedder_sha256) if embedder is not None and embedder_sha256 is not None else None,
             workers=workers,
             cache=cache,
             allow_missing=allow_missing,

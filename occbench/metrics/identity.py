@@ -63,6 +63,21 @@ VERIFICATION_TAR = _declared(
 )
 
 
+def embedding_cosine(signature: str) -> Metric:
+    """The declaration of the same cosine on another embedder, which `signature` names."""
+    return Metric(
+        name="embedding_cosine",
+        about="Cosine of an ONNX embedder's vectors of restoration and clean photograph.",
+        higher_is_better=True,
+        lowest=-1.0,
+        highest=1.0,
+        regions=("full", "mask"),
+        kind="image",
+        signature=f"embedding_cosine|{signature}|mask:composite|mean-of-images|v1",
+        default=False,
+    )
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of a restored and a clean photograph.

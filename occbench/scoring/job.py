@@ -11,7 +11,7 @@ from occbench.errors import InputError
 from occbench.manifest import MANIFEST, RECORDS, batches
 from occbench.scoring import result
 from occbench.scoring.given import FromFolder, FromMethod
-from occbench.scoring.plan import plan
+from occbench.scoring.plan import Embedder, plan
 from occbench.scoring.predictions import Folder, look_through, unknown
 from occbench.scoring.reduce import reduced, suspicions
 from occbench.scoring.result import Document
@@ -32,6 +32,7 @@ def run(
     split: str = "test",
     metrics: Sequence[str] | None = None,
     seed: int = 0,
+    embedder: Embedder | None = None,
     workers: int | None = None,
     cache: Path | None = None,
     allow_missing: bool = False,
@@ -49,6 +50,7 @@ def run(
         split: `train`, `val`, `test` or `all`.
         metrics: names; default all default ones whose model files are here.
         seed: of resampling and of drawn pairs.
+        embedder: measures identity a second time.
         workers: processes; default all cores.
         cache: keeps values of the data set's own images between methods; default the user's cache.
         allow_missing: score what is there.
@@ -62,7 +64,7 @@ def run(
         UsageError, InputError: nothing can be scored; values that were finished are kept.
         RunError: the disk or a process failed.
     """
-    chosen, pairs = plan(metrics, seed), open_split(directory, split)
+    chosen, pairs = plan(metrics, seed, embedder), open_split(directory, split)
     folder, kept = out / RECORDS, (cache or weights.user_cache()) / "scores"
     missing: tuple[str, ...] = ()
     warnings: list[str] = []

@@ -136,7 +136,7 @@ def _shards(
 ) -> list[Measuring]:
     chunks = (items[first : first + PAIRS] for first in range(0, len(items), PAIRS))
     kept = (tuple(item for item in chunk if item.pair_id not in missing) for chunk in chunks)
-    return [Measuring(split.directory, chunk, given, plan.metrics, folder) for chunk in kept if chunk]
+    return [Measuring(split.directory, chunk, given, plan.metrics, folder, plan.embedder) for chunk in kept if chunk]
 
 
 def _gathered(shards: Sequence[Measuring]) -> dict[str, Array]:
@@ -173,6 +173,9 @@ def _columns(
         for region, features in (("full", "descriptor"), ("mask", "descriptor_mask")):
             similar = cosine(found[features], reference["descriptor"][rows])
             out[column("identity_cosine", region)] = np.where(done, similar, np.nan)
+    if plan.embedder is not None:
+        for region, features in (("full", "embedding"), ("mask", "embedding_mask")):
+            out[column("embedding_cosine", region)] = np.where(done, cosine(found[features], reference["embedding"][rows]), np.nan)
     if "landmark_error" in plan.names:
         out["landmark_error"] = np.where(done, landmark_error(found["points"], reference["points"][rows]), np.nan)
     wanted = [column(metric.name, region) for metric in plan.metrics if metric.kind == "image" for region in metric.regions]

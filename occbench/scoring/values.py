@@ -21,6 +21,7 @@ import numpy.typing as npt
 from occbench.images import pixel_sha256, write_atomic
 from occbench.landmarks.alignment import crop, five_points, similarity
 from occbench.metrics import Metric, column
+from occbench.scoring.plan import Embedder
 from occbench.scoring.split import Item, load
 
 Image = npt.NDArray[np.uint8]
@@ -37,6 +38,7 @@ INCEPTION = ("kid_inception", "fid_inception")
 LANDMARKS = ("landmark_error",)
 PERCEPTUAL = ("lpips", "lpips_vgg")
 TILED = ("psnr_tiled", "ssim_tiled")
+EMBEDDING = ("embedding_cosine",)
 OCCLUSION = ("occlusion_iou", "occlusion_f1", "occlusion_brier")
 
 # dlib's detector draws a square this much larger than the geometric mean of the sides of the 68 points' bounding box, and this much
@@ -83,6 +85,7 @@ class Measuring:
         given: where the images come from.
         metrics: what is wanted; their signatures are part of the shard's key.
         folder: where its values go.
+        embedder: of `embedding_cosine`, or None.
     """
 
     directory: Path
@@ -90,6 +93,7 @@ class Measuring:
     given: Given
     metrics: tuple[Metric, ...]
     folder: Path
+    embedder: Embedder | None = None
 
     @property
     def path(self) -> Path:
@@ -123,8 +127,8 @@ def measure(shard: Measuring) -> Path:
 def values(path: Path) -> dict[str, Array] | None:
     """What a shard's file holds, each with one entry a pair, or None where it is missing or damaged.
 
-    `value:<column>` float64, `descriptor`, `descriptor_mask` (N, 128), `inception` (N, 2048), `points` (N, 68, 2), `pixels` the
-    images' sha256, `same` whether they are the clean ones.
+    `value:<column>` float64, `descriptor`, `descriptor_mask` (N, 128), `embedding`, `embedding_mask` (N, D), `inception` (N, 2048),
+    `points` (N, 68, 2), `pixels` the images' sha256, `same` whether they are the clean ones.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -163,6 +167,10 @@ def _part(shard: Measuring, items: Sequence[Item]) -> dict[str, Array]:
         out["descriptor"] = _describe(images, items)
         if not itself:
             out["descriptor_mask"] = _describe(blended, items)
+    if shard.embedder is not None:
+        out["embedding"] = _embed(images, items, shard.embedder)
+        if not itself:
+            out["embedding_mask"] = _embed(blended, items, shard.embedder)
     if set(INCEPTION) & set(names):
         out["inception"] = np.asarray(_inception()(list(images)))
     if set(LANDMARKS) & set(names):
@@ -176,7 +184,7 @@ def _pixel_values(
     from occbench.metrics.occlusion import brier, f1, iou
     from occbench.metrics.pixels import measure as measure_pixels
 
-    others = {*DESCRIPTOR, *INCEPTION, *LANDMARKS, *PERCEPTUAL, *TILED, *OCCLUSION}
+    others = {*DESCRIPTOR, *EMBEDDING, *INCEPTION, *LANDMARKS, *PERCEPTUAL, *TILED, *OCCLUSION}
     wanted = tuple(name for name in names if name not in others)
     rows = [dict(measure_pixels(*three, wanted)) for three in zip(images, clean, masks, strict=True)]
     for name, function in zip(OCCLUSION, (iou, f1, brier), strict=True):
@@ -206,6 +214,14 @@ def _describe(images: Sequence[Image], items: Sequence[Item]) -> Array:
     return np.asarray(_descriptor()(np.stack(chips)))
 
 
+def _embed(images: Sequence[Image], items: Sequence[Item], embedder: Embedder) -> Array:
+    """Vectors of another embedder, aligned likewise."""
+    network = _embedder(embedder)
+    matrices = [similarity(five_points(item.points), network.feed.template) for item in items]
+    chips = [crop(image, matrix, network.feed.side, network.feed.side) for image, matrix in zip(images, matrices, strict=True)]
+    return np.asarray(network(np.stack(chips)))
+
+
 def _points(image: Image, item: Item) -> Array:
     """The 68 points that dlib's predictor finds in the box of the clean photograph's face."""
     from occbench.landmarks.dlib68 import predict
@@ -228,6 +244,13 @@ def _descriptor() -> Any:
     from occbench.metrics.dlib_descriptor import Descriptor
 
     return Descriptor()
+
+
+@cache
+def _embedder(embedder: Embedder) -> Any:
+    from occbench.metrics.onnx_embedder import OnnxEmbedder
+
+    return OnnxEmbedder(embedder.path, embedder.sha256)
 
 
 @cache

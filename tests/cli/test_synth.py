@@ -214,7 +214,7 @@ def started(photos: Path, tmp_path: Path, portrait: Image.Image) -> Iterator[sub
     """A run in a process group of its own that has made its first pairs."""
     for number in range(200):
         portrait.save(photos / "bob" / f"more {number}.png")
-    options = f"--source folder --root {photos} --out {tmp_path / 'out'} --occluders noise --workers 2"
+    options = f"--source folder --root {photos} --out {tmp_path / 'out'} --occluders noise --per-image 50 --workers 2"
     command = [sys.executable, "-m", "occbench", "synth", *options.split()]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not list((tmp_path / "out").glob("mask/*/*.png")) and process.poll() is None:

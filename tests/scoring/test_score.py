@@ -8,13 +8,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
 from occbench.errors import InputError, UsageError
 from occbench.images import decode_exact, encode_png
 from occbench.manifest import MANIFEST, read
+from occbench.metrics.onnx_embedder import Feed
 from occbench.scoring import job, values
+from occbench.scoring.plan import Embedder
 
 QUICK = ("psnr", "ssim", "l1")
 Predict = Callable[[Path, float], Path]
@@ -262,6 +265,33 @@ def test_a_changed_data_set_is_noticed(data: Path, tmp_path: Path) -> None:
     (copy / pair.occluded_path).write_bytes(encode_png(np.zeros((64, 64, 3), np.uint8)))
     with pytest.raises(InputError, match="other pixels than the manifest promises"):
         score(copy, tmp_path / "r", method="telea")
+
+
+class Averages:
+    """Stands in for an ONNX network: the mean colours of the face."""
+
+    feed = Feed()
+    signature = "onnx:averages"
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        pass
+
+    def __call__(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        assert chips.shape[1:] == (112, 112, 3)
+        return chips.mean(axis=(1, 2)).astype(np.float32)
+
+
+def test_another_embedder_measures_identity(data: Path, tmp_path: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("occbench.metrics.onnx_embedder.OnnxEmbedder", Averages)
+    values._embedder.cache_clear()
+    options = {"predictions": predict(tmp_path / "p", 0.0), "name": "x", "embedder": Embedder(tmp_path, "0")}
+    document = score(data, tmp_path / "r", **options)
+    values._embedder.cache_clear()
+    for region in ("full", "mask"):
+        row = figure(document, "embedding_cosine", region)
+        assert row["value"] == pytest.approx(1)
+        assert row["gain"] > 0
+        assert "onnx:averages" in row["signature"]
 
 
 def test_an_empty_split_lists_the_others(data: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from occbench.errors import UsageError
 
+_LONGEST = 100  # characters of a name
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -78,6 +79,8 @@ def score(
         raise UsageError("What is to be scored? Name either --predictions DIR or --method NAME.")
     if predictions is not None and name is None:
         raise UsageError("A folder of predictions needs a --name for the leaderboard.")
+    if name is not None and not (0 < len(name) <= _LONGEST and name[0].isalnum() and name.isprintable()):
+        raise UsageError(f"--name is shown in tables: up to {_LONGEST} printable characters, the first a letter or digit.")
     if method is not None and (track is not None or allow_missing):
         raise UsageError(
             "--track and --allow-missing are for --predictions; a built-in method declares its track and misses nothing."

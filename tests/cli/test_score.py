@@ -48,8 +48,10 @@ def test_json_is_the_document(occbench: Run, data: Path, tmp_path: Path) -> None
         (("--method", "telia"), "Did you mean 'telea'?"),
         (("--method", "telea", "--metrics", "psnrr"), "Did you mean 'psnr'?"),
         (("--method", "telea", "--track", "blind"), "declares its track"),
+        (("--method", "telea", "--name", "=1+1"), "the first a letter or digit"),
+        (("--method", "telea", "--embedder", __file__), "belong together"),
     ],
-    ids=["nothing", "method", "metric", "track"],
+    ids=["nothing", "method", "metric", "track", "name", "embedder"],
 )
 def test_wrong_usage(occbench: Run, data: Path, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
     result = occbench("score", "--data", data, "--out", tmp_path / "r", "--split", "all", "--cache", tmp_path, *options)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,9 @@ def started(photos: Path, tmp_path: Path, portrait: Image.Image) -> Iterator[sub
         portrait.save(photos / "bob" / f"more {number}.png")
     options = f"--source folder --root {photos} --out {tmp_path / 'out'} --occluders noise --per-image 50 --workers 2"
     command = [sys.executable, "-m", "occbench", "synth", *options.split()]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # Whatever started the tests in the background has made them ignore Ctrl-C, which a child would inherit.
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=listen)
     while not list((tmp_path / "out").glob("mask/*/*.png")) and process.poll() is None:
         time.sleep(0.02)
     yield process

@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -23,3 +26,19 @@ def astronaut() -> npt.NDArray[np.uint8]:
     from skimage import data
 
     return np.asarray(data.astronaut(), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def lfw_layout() -> Callable[[], ModuleType]:
+    """`lfw_layout()`: `tests/data/lfw.py`, imported anew, so that its people may be changed."""
+
+    def load() -> ModuleType:
+        path = Path(__file__).resolve().parent / "data" / "lfw.py"
+        spec = importlib.util.spec_from_file_location("fake_lfw", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

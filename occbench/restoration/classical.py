@@ -1,5 +1,6 @@
 """Methods that learn nothing: they continue the visible pixels into the hole. They bound from below what learning is worth."""
 
+from abc import ABC, abstractmethod
 from importlib.metadata import version
 from typing import Self
 
@@ -32,7 +33,7 @@ class Occluded:
         return Restored(occluded.copy())
 
 
-class Filler:
+class Filler(ABC):
     """Base of methods that fill the pixels with alpha above 0 and leave all others as they are.
 
     `fill` never meets the occluder: hidden pixels have the mean visible colour before it is called. That is more than caution, for
@@ -68,6 +69,7 @@ class Filler:
         """
         return np.full(shape, GRAY, np.uint8)
 
+    @abstractmethod
     def fill(self, image: Image, hole: Hole) -> Image:
         """Fill one photograph.
 
@@ -78,7 +80,6 @@ class Filler:
         Returns:
             (H, W, 3) uint8, of which only the hole counts.
         """
-        raise NotImplementedError
 
 
 class Telea(Filler):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from occbench.errors import InputError, Rejected
-from occbench.images import decode_exact, pixel_sha256, read_bytes
+from occbench.errors import InputError
 from occbench.manifest import MANIFEST, read
+from occbench.manifest.pixels import load
 from occbench.restoration import Image
 
 
@@ -28,11 +28,4 @@ def training_images(directory: Path) -> Iterator[Image]:
             "nothing."
         )
     for relative, sha256 in wanted.items():
-        path = directory / relative
-        try:
-            pixels = decode_exact(read_bytes(path))
-        except Rejected as rejected:
-            raise InputError(f"{path}: {rejected.detail}. Run `occbench verify {directory}`.") from None
-        if pixel_sha256(pixels) != sha256:
-            raise InputError(f"{path} has other pixels than the manifest promises. Run `occbench verify {directory}`.")
-        yield pixels
+        yield load(directory, relative, sha256)

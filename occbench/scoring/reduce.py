@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from occbench.manifest.pixels import load
 from occbench.metrics import Metric, column, frechet, identity, kid
 from occbench.metrics.tiled import tiled
 from occbench.scoring.score import OCCLUDED, Measured
-from occbench.scoring.split import load
 from occbench.scoring.statistics import Interval, ratio_interval
 from occbench.scoring.strata import ordered, strata
 from occbench.scoring.values import Given
@@ -138,7 +138,7 @@ def _set_rows(everything: Measured, given: Given, seed: int) -> tuple[list[Row],
 def _images(everything: Measured, given: Given) -> Iterator[tuple[Array, Array]]:
     for item, scored in zip(everything.split.items, everything.scored, strict=True):
         if scored:
-            clean, occluded, mask = (load(everything.split.directory, image) for image in (item.clean, item.occluded, item.mask))
+            clean, occluded, mask = (load(everything.split.directory, *image) for image in (item.clean, item.occluded, item.mask))
             yield given.images([item], [clean], [occluded], [mask])[0][0], clean
 
 

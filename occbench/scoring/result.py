@@ -16,7 +16,8 @@ import pandas as pd
 from occbench import __version__
 from occbench.atomic import writing
 from occbench.images import encode_png, write_atomic
-from occbench.scoring.split import Item, Split, load, pseudonym
+from occbench.manifest.pixels import load
+from occbench.scoring.split import Item, Split, pseudonym
 from occbench.scoring.values import Given
 from occbench.synthesis.sheet import contact_sheet
 
@@ -121,7 +122,7 @@ def write_figure(split: Split, given: Given, values: Array, title: str, unit: st
 
 
 def _three(split: Split, given: Given, item: Item) -> tuple[Any, Any, Any]:
-    clean, occluded, mask = (load(split.directory, image) for image in (item.clean, item.occluded, item.mask))
+    clean, occluded, mask = (load(split.directory, *image) for image in (item.clean, item.occluded, item.mask))
     images, _ = given.images([item], [clean], [occluded], [mask])
     return clean, occluded, images[0]
 

@@ -10,13 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from occbench.errors import InputError, Rejected, UsageError
-from occbench.images import decode_exact, pixel_sha256, read_bytes
+from occbench.errors import UsageError
 from occbench.landmarks.alignment import apply
 from occbench.manifest import MANIFEST, Pair, fingerprint, read
 from occbench.manifest.schema import SPLITS
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,27 +118,6 @@ def open_split(directory: Path, name: str) -> Split:
         raise UsageError(f"The split {name!r} of {directory} has no pairs. Pairs by split: {listing or 'none'}.")
     pairs.sort(key=lambda pair: pair.pair_id)
     return Split(directory, name, tuple(map(Item.of, pairs)), fingerprint(pairs))
-
-
-def load(directory: Path, image: tuple[str, str]) -> Image:
-    """An image of a data set, compared with what the manifest promises.
-
-    Args:
-        directory: of the data set.
-        image: relative path and pixel sha256.
-
-    Raises:
-        InputError: it is missing, unreadable, or has other pixels.
-    """
-    relative, sha256 = image
-    path = directory / relative
-    try:
-        pixels = decode_exact(read_bytes(path))
-    except Rejected as rejected:
-        raise InputError(f"{path}: {rejected.detail}. Run `occbench verify {directory}`.") from None
-    if pixel_sha256(pixels) != sha256:
-        raise InputError(f"{path} has other pixels than the manifest promises. Run `occbench verify {directory}`.")
-    return pixels
 
 
 def pseudonym(fingerprint: str, identity: str) -> str:

@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from occbench.images import pixel_sha256, write_atomic
 from occbench.landmarks.alignment import crop, five_points, similarity
+from occbench.manifest.pixels import load
 from occbench.metrics import Metric, column
 from occbench.scoring.plan import Embedder
-from occbench.scoring.split import Item, load
+from occbench.scoring.split import Item
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -149,7 +150,7 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 def _part(shard: Measuring, items: Sequence[Item]) -> dict[str, Array]:
     """What is measured of a batch of pairs."""
     clean, occluded, masks = (
-        [load(shard.directory, getattr(item, which)) for item in items] for which in ("clean", "occluded", "mask")
+        [load(shard.directory, *getattr(item, which)) for item in items] for which in ("clean", "occluded", "mask")
     )
     images, predicted = shard.given.images(items, clean, occluded, masks)
     itself = isinstance(shard.given, Clean)

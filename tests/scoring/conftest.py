@@ -1,8 +1,8 @@
 """A small data set with people in it: blurred noise, landmarks from the average face, black boxes."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -16,14 +16,9 @@ from occbench.synthesis.recipe import resolve
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, lfw_layout: Callable[[], ModuleType]) -> Path:
     """LFW's layout: 20 people with two photographs of 72 px each, of which 14 people test; two boxes a photograph."""
-    path = Path(__file__).resolve().parents[1] / "data" / "lfw.py"
-    spec = importlib.util.spec_from_file_location("fake_lfw", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = lfw_layout()
     module.TRAIN = {f"Train_Person{k}": 2 for k in range(6)}
     module.TEST = {f"Test_Person{k}": 2 for k in range(14)}
     root = tmp_path_factory.mktemp("lfw")

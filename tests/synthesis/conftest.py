@@ -1,9 +1,9 @@
 """Small real runs: a fake LFW of noise, landmarks from the average face, occluders that need no textures."""
 
 import hashlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,14 +16,9 @@ QUICK = {"source": "lfw", "occluders": ["black-box", "noise"], "landmarks": ["ca
 
 
 @pytest.fixture(scope="session")
-def fake_lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fake_lfw(tmp_path_factory: pytest.TempPathFactory, lfw_layout: Callable[[], ModuleType]) -> Path:
     """The official layout with 12 people and 21 photographs of 96 px."""
-    path = Path(__file__).resolve().parents[1] / "data" / "lfw.py"
-    spec = importlib.util.spec_from_file_location("fake_lfw", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = lfw_layout()
     module.TRAIN = dict(list(module.TRAIN.items())[:8])
     module.TEST = dict(list(module.TEST.items())[:4])
     root = tmp_path_factory.mktemp("lfw")

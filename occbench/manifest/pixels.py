@@ -1,0 +1,33 @@
+"""The images of a data set, as its manifest promises them."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from occbench.errors import InputError, Rejected
+from occbench.images import decode_exact, pixel_sha256, read_bytes
+
+
+def load(directory: Path, relative: str, sha256: str) -> npt.NDArray[np.uint8]:
+    """An image of a data set, compared with its hash.
+
+    Args:
+        directory: of the data set.
+        relative: the image's path in it.
+        sha256: of its pixels.
+
+    Returns:
+        (H, W, 3) uint8 RGB, or (H, W) uint8 gray.
+
+    Raises:
+        InputError: it is missing, unreadable, or has other pixels.
+    """
+    path = directory / relative
+    try:
+        pixels = decode_exact(read_bytes(path))
+    except Rejected as rejected:
+        raise InputError(f"{path}: {rejected.detail}. Run `occbench verify {directory}`.") from None
+    if pixel_sha256(pixels) != sha256:
+        raise InputError(f"{path} has other pixels than the manifest promises. Run `occbench verify {directory}`.")
+    return pixels

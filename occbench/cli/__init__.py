@@ -15,8 +15,10 @@ COMMANDS = {
     "demo": "occbench.cli.demo:demo",
     "synth": "occbench.cli.synth:synth",
     "verify": "occbench.cli.verify:verify",
+    "train-baseline": "occbench.cli.train_baseline:train_baseline",
     "score": "occbench.cli.score:score",
     "leaderboard": "occbench.cli.leaderboard:leaderboard",
+    "export": "occbench.cli.export:export",
     "list": "occbench.cli.list_:list_",
     "doctor": "occbench.cli.doctor:doctor",
 }

@@ -63,11 +63,17 @@ def _benchmarks() -> list[dict[str, Any]]:
     return [{"name": name} for name in benchmarks.names()]
 
 
+def _baselines() -> list[dict[str, Any]]:
+    from occbench.training.catalogue import catalogue  # here, because it brings torch along
+
+    return catalogue()
+
+
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "sources": lambda: _described("sources", SOURCES),
     "landmarks": lambda: _described("landmarks", DETECTORS),
     "occluders": _occluders,
-    "baselines": list,
+    "baselines": _baselines,
     "methods": lambda: _described("methods", METHODS),
     "metrics": _metrics,
     "benchmarks": _benchmarks,
@@ -79,13 +85,15 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_(kind: str, as_json: bool) -> None:
     """Show the names of one KIND, with what belongs to them: of occluders the variants with their weights, and the ranges that a
-    recipe may change; of metrics the direction, the regions and how exactly they are computed.
+    recipe may change; of metrics the direction, the regions and how exactly they are computed; of baselines the variants with the
+    parameter counts of their networks, and the recipes.
 
     \b
     Examples:
       occbench list occluders
       occbench list sources --json
       occbench list metrics
+      occbench list baselines --json
 
     \b
     Exit codes: 0 done; 2 no such kind.
@@ -99,10 +107,15 @@ def list_(kind: str, as_json: bool) -> None:
         click.echo(row["name"])
         if "about" in row:
             click.echo(f"    {row['about']}")
+        for variant in row.get("variants", ()) if "recipes" in row else ():
+            counts = ", ".join(f"{network} {count:,}" for network, count in variant["networks"].items())
+            click.echo(f"    variant   {variant['name']}: {variant['about']} ({counts})")
+        for recipe in row.get("recipes", ()):
+            click.echo(f"    recipe    {recipe['name']}: {recipe['about']}")
         if "signature" in row:
             click.echo(f"    {'more' if row['higher_is_better'] else 'less'} is better; {', '.join(row['regions'])}")
             click.echo(f"    {row['signature']}")
-        if "variants" in row:
+        if "ranges" in row:
             total = sum(row["variants"].values())
             click.echo("    variants  " + ", ".join(f"{v} {100 * w / total:.0f} %" for v, w in row["variants"].items()))
             click.echo("    ranges    " + (", ".join(f"{k} {a:g}..{b:g}" for k, (a, b) in row["ranges"].items()) or "none"))

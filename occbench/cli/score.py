@@ -19,6 +19,10 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="RESULT", help="The folder of the result.")
 @click.option("--predictions", type=_FOLDER, metavar="DIR", help="Restorations: <pair_id>.png, or .npy with values in [0, 1].")
 @click.option("--method", metavar="NAME", help="A built-in method, instead: `occbench list methods`.")
+@click.option("--run", "trained", type=click.Path(path_type=Path), metavar="RUN", help="A trained run or a checkpoint, instead.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="On which --run restores."
+)
 @click.option("--name", metavar="NAME", help="What the leaderboard calls it.  [default: the method's name]")
 @click.option(
     "--track",
@@ -44,6 +48,8 @@ def score(
     out: Path,
     predictions: Path | None,
     method: str | None,
+    trained: Path | None,
+    device: str,
     name: str | None,
     track: str | None,
     split: str,
@@ -65,6 +71,7 @@ def score(
     \b
     Examples:
       occbench score --data out/lfw --method telea --out results/telea
+      occbench score --data out/lfw --run runs/ce --out results/ce
       occbench score --data out/lfw --predictions my/restorations --name mine --out results/mine
       occbench score --data out/lfw --method occluded --metrics psnr,ssim --split val --out results/val --json
 
@@ -75,16 +82,14 @@ def score(
     from occbench.scoring import job  # here, because it brings pandas along
     from occbench.scoring.plan import Embedder
 
-    if (predictions is None) == (method is None):
-        raise UsageError("What is to be scored? Name either --predictions DIR or --method NAME.")
+    if sum(given is not None for given in (predictions, method, trained)) != 1:
+        raise UsageError("What is to be scored? Name one of --predictions DIR, --method NAME and --run RUN.")
     if predictions is not None and name is None:
         raise UsageError("A folder of predictions needs a --name for the leaderboard.")
     if name is not None and not (0 < len(name) <= _LONGEST and name[0].isalnum() and name.isprintable()):
         raise UsageError(f"--name is shown in tables: up to {_LONGEST} printable characters, the first a letter or digit.")
-    if method is not None and (track is not None or allow_missing):
-        raise UsageError(
-            "--track and --allow-missing are for --predictions; a built-in method declares its track and misses nothing."
-        )
+    if predictions is None and (track is not None or allow_missing):
+        raise UsageError("--track and --allow-missing are for --predictions: methods and runs declare their track, and miss none.")
     if (embedder is None) != (embedder_sha256 is None):
         raise UsageError("--embedder and --embedder-sha256 belong together: the result names the network by its hash.")
     asked = None if metrics is None else [part.strip() for part in metrics.split(",") if part.strip()]
@@ -99,6 +104,8 @@ def score(
             out,
             predictions=predictions,
             method=method,
+            trained=trained,
+            device=device,
             name=name,
             track=track or "blind",
             split=split,

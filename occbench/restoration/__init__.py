@@ -1,7 +1,7 @@
 """What undoes an occlusion: the protocol, training-free methods, and later trained ones."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -31,10 +31,12 @@ class Restored:
     Attributes:
         images: (B, H, W, 3) uint8 RGB.
         masks: (B, H, W) uint8, where the method believes the occlusion to be, 255 = occluded; None if it does not say.
+        features: intermediate results by name, (B, ...) float32; only of methods that were asked for them.
     """
 
     images: Image
     masks: Image | None = None
+    features: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Restorer(Protocol):
@@ -49,9 +51,14 @@ class Restorer(Protocol):
         signature: `name|key:value|...|v1`: all that its output depends on, what it learnt included.
     """
 
-    name: str
-    track: Track
-    signature: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def track(self) -> Track: ...  # noqa: D102
+
+    @property
+    def signature(self) -> str: ...  # noqa: D102
 
     def prepare(self, examples: Examples) -> "Restorer":
         """The method with what it has to learn first; itself where that is nothing.

@@ -9,6 +9,7 @@ from occbench import weights
 from occbench.atomic import writing
 from occbench.errors import InputError
 from occbench.manifest import MANIFEST, RECORDS, batches
+from occbench.restoration.trained import Trained
 from occbench.scoring import result
 from occbench.scoring.given import FromFolder, FromMethod
 from occbench.scoring.plan import Embedder, plan
@@ -27,6 +28,8 @@ def run(
     *,
     predictions: Path | None = None,
     method: str | None = None,
+    trained: Path | None = None,
+    device: str = "auto",
     name: str | None = None,
     track: str = "blind",
     split: str = "test",
@@ -39,13 +42,14 @@ def run(
     begin: Callable[[int], None] = lambda total: None,
     progress: Progress = lambda pairs: None,
 ) -> Document:
-    """Score a folder of predictions or a built-in method, and write the result.
+    """Score a folder of predictions, a built-in method or a trained run, and write the result.
 
     Args:
         directory: of the data set.
         out: folder of the result. What an earlier run left there is replaced at the end; values it had finished are used.
-        predictions, method: what is scored; one of the two.
-        name: of the method on the leaderboard; default the built-in method's.
+        predictions, method, trained: what is scored; one of the three. `trained` is a run's folder, or a checkpoint.
+        device: on which a run restores: `auto`, `cpu` or `cuda`.
+        name: of the method on the leaderboard; default the built-in method's, or baseline and variant of the run.
         track: of predictions, `blind` or `given-mask`.
         split: `train`, `val`, `test` or `all`.
         metrics: names; default all default ones whose model files are here.
@@ -73,10 +77,15 @@ def run(
         found = look_through(predictions, pairs.items, allow_missing=allow_missing)
         given, missing = FromFolder(found), found.missing
         warnings += _extra(found, directory)
+    elif trained is not None:
+        method_of_run = Trained.open(trained, device)
+        given = FromMethod(method_of_run)
+        warnings += method_of_run.notices
     else:
         assert method is not None
         given = FromMethod.prepared(method, directory)
-        name, track = name or method, given.restorer.track
+    if isinstance(given, FromMethod):
+        name, track = name or given.restorer.name, given.restorer.track
     with writing(out):
         folder.mkdir(parents=True, exist_ok=True)
         kept.mkdir(parents=True, exist_ok=True)
@@ -89,6 +98,7 @@ def run(
         "schema": result.SCHEMA,
         "name": name,
         "track": track,
+        "method": given.restorer.signature if isinstance(given, FromMethod) else None,
         "data": {
             "fingerprint": pairs.fingerprint,
             "source": pairs.sources,

@@ -1,0 +1,1 @@
+"""The context encoder: inpaint what a mask hides, from the rest of the picture."""

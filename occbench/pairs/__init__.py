@@ -1,0 +1,1 @@
+"""Data for training: pairs of a manifest and natural photographs, decoded once into memory-mapped arrays."""

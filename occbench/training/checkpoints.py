@@ -1,0 +1,170 @@
+"""Checkpoints: one safetensors file with everything that a run needs to go on, or with what a user needs to restore.
+
+Arrays are named `networks.<name>.<key>`, `averages.<name>.<key>` (moving averages) and `optimizers.<name>.<number>.<key>`; all
+else is JSON in the header. Nothing is ever unpickled. There is no state of random generators or samplers to keep: every draw is
+keyed by seed and step. Nor of a gradient scaler: bfloat16 needs none.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from occbench import __version__
+from occbench.atomic import replacing, writing
+from occbench.errors import InputError, UsageError
+from occbench.training.recipe import Recipe, restored
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+_FORMAT = 1
+_KEY = "occbench"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that has been read and looked through, but not yet fitted to networks.
+
+    Attributes:
+        path: of the file.
+        recipe: of the run.
+        facts: what else its header says: `step`, `labels` (how many), `seed`, `data`, ...
+        arrays: all of them, by name, on the CPU.
+    """
+
+    path: Path
+    recipe: Recipe
+    facts: dict[str, Any]
+    arrays: dict[str, Tensor]
+
+    def load_networks(self, networks: Mapping[str, nn.Module], room: str = "networks") -> None:
+        """Fill networks, in place.
+
+        Raises:
+            InputError: missing, surplus or wrongly shaped arrays, or values that are not finite.
+        """
+        for name, network in networks.items():
+            state = network.state_dict()
+            found = self._room(f"{room}.{name}.")
+            self._fits(f"{room}.{name}", {key: tuple(v.shape) for key, v in state.items()}, found)
+            with torch.no_grad():
+                for key, value in state.items():
+                    value.copy_(found[key])
+
+    def load_optimizers(self, optimizers: Mapping[str, Optimizer]) -> None:
+        """Fill optimisers, in place; raises as `load_networks`."""
+        for name, optimizer in optimizers.items():
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            for number, parameter in enumerate(parameters):
+                found = self._room(f"optimizers.{name}.{number}.")
+                shapes = (
+                    {key: tuple(parameter.shape) if key != "step" else () for key in ("step", "exp_avg", "exp_avg_sq")}
+                    if found
+                    else {}
+                )
+                self._fits(f"optimizers.{name}.{number}", shapes, found)
+                for key, value in found.items():
+                    # Laid out as the parameter is; the count of steps stays on the CPU, where Adam keeps it.
+                    optimizer.state[parameter][key] = value.clone() if key == "step" else torch.empty_like(parameter).copy_(value)
+
+    def _room(self, prefix: str) -> dict[str, Tensor]:
+        return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
+
+    def _fits(self, what: str, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, Tensor]) -> None:
+        shapes = {key: tuple(value.shape) for key, value in found.items()}
+        if shapes != wanted:
+            wrong = sorted(key for key in shapes.keys() | wanted.keys() if shapes.get(key) != wanted.get(key))
+            raise InputError(
+                f"{self.path} does not fit the networks of its recipe: {len(wrong)} arrays of {what} differ, {wrong[0]} for one "
+                f"({shapes.get(wrong[0], 'missing')} instead of {wanted.get(wrong[0], 'none')})."
+            )
+        if spoilt := [key for key, value in found.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]:
+            raise InputError(f"{self.path} is damaged: {what}.{spoilt[0]} holds values that are not finite.")
+
+
+def save(
+    path: Path,
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    networks: Mapping[str, nn.Module],
+    averages: Mapping[str, nn.Module] | None = None,
+    optimizers: Mapping[str, Optimizer] | None = None,
+) -> None:
+    """Write a checkpoint: whole, or not at all.
+
+    Args:
+        path: of the file; what was there is replaced.
+        recipe: of the run.
+        facts: plain JSON data.
+        networks: what is trained, or what restores.
+        averages: moving averages of restoring networks.
+        optimizers: with their state; `Adam` alone is known.
+
+    Raises:
+        RunError: the disk is full, or the like; what was there still is.
+    """
+    arrays: dict[str, Tensor] = {}
+    for room, modules in (("networks", networks), ("averages", averages or {})):
+        for name, network in modules.items():
+            arrays |= {f"{room}.{name}.{key}": value for key, value in network.state_dict().items()}
+    for name, optimizer in (optimizers or {}).items():
+        for number, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+            arrays |= {f"optimizers.{name}.{number}.{key}": value for key, value in optimizer.state[parameter].items()}
+    header = {"format": _FORMAT, "version": __version__, "recipe": recipe.document(), "facts": dict(facts)}
+    plain = {key: value.detach().to("cpu").contiguous() for key, value in arrays.items()}
+    with replacing(path) as temporary, writing(path):
+        save_file(plain, temporary, {_KEY: json.dumps(header)})
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint that anybody may have made.
+
+    Raises:
+        InputError: no such file, no safetensors (pickles are never read), or no checkpoint of occbench; says what to do.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get(_KEY)
+            arrays = {key: file.get_tensor(key) for key in file.keys()} if said else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no safetensors file, or a damaged one ({error}). occbench reads its own checkpoints only, never "
+            "pickles (.pt, .pth, .ckpt)."
+        ) from None
+    if said is None:
+        raise InputError(f"{path} holds arrays, but is no checkpoint of occbench: choose one that `occbench train-baseline` wrote.")
+    try:
+        header = json.loads(said)
+        if header["format"] != _FORMAT:
+            raise InputError(f"{path}: checkpoint format {header['format']!r}; this occbench reads {_FORMAT}.")
+        document, facts = header["recipe"], dict(header["facts"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{path}: damaged, for its header cannot be read.") from None
+    try:
+        recipe = restored(document, str(path))
+    except UsageError as error:
+        raise InputError(f"{error} It was made by another version of occbench, or of a baseline that is not installed.") from None
+    return Checkpoint(path, recipe, facts, arrays)
+
+
+def find(run: Path) -> Path:
+    """The checkpoint to restore with: the file itself, or a run's best, or else its last.
+
+    Raises:
+        InputError: there is none.
+    """
+    if run.is_file():
+        return run
+    for name in (BEST, LAST):
+        if (run / name).is_file():
+            return run / name
+    raise InputError(f"{run}: no trained run there ({BEST} or {LAST} was looked for).")

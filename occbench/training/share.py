@@ -1,0 +1,42 @@
+"""Several processes, one training run: started by `torchrun`, each with a share of every batch."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+from occbench.training.feed import Share
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Share]:
+    """Join the other processes of `torchrun`; alone without it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Share()
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Share(distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def average(gradients: Sequence[Tensor], share: Share) -> None:
+    """Replace gradients by their mean over all processes, in place and in one message."""
+    if share.world > 1:
+        together = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        distributed.all_reduce(together)
+        together /= share.world
+        parts = torch.split(together, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view(gradient.shape))
+
+
+def pick(device: str) -> torch.device:
+    """The device called `auto`, `cpu` or `cuda`; of several GPUs the one that `torchrun` gives this process."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device(device)

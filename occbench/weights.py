@@ -91,6 +91,14 @@ WEIGHTS = {
         licence="Apache-2.0",
         origin="the checkpoint of the pytorch-fid project, converted once as the docstring of occbench/metrics/inception.py says",
     ),
+    "resnet34": Weights(
+        file="resnet34.safetensors",
+        sha256=None,
+        size=None,
+        purpose="perceptual losses of OA-GAN's variant resnet34-ls",
+        licence="BSD",
+        origin="torchvision's ResNet-34, converted once as the docstring of occbench/training/perceptual.py says",
+    ),
 }
 
 

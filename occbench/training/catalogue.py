@@ -30,7 +30,7 @@ def _described(name: str) -> dict[str, Any]:
     pages = book(kind)
     return {
         "name": name,
-        "about": (kind.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+        "about": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),
         "track": kind.track,
         "variants": [
             {"name": variant, "about": page["about"], "networks": parameters(resolve(name, variant=variant))}

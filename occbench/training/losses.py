@@ -1,0 +1,59 @@
+"""Terms that several baselines share, as pure functions of tensors. Each gives a scalar; weights are the baseline's business.
+
+"Cai" is Cai et al., *Semi-Supervised Natural Face De-Occlusion*, 2021, as its released code has it (specification 1.5).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+def total_variation(maps: Tensor) -> Tensor:
+    """Sum (no mean) over everything of the absolute differences of neighbours, in (B, C, H, W) (Cai, 1.5).
+
+    Its weight therefore grows with batch and resolution.
+    """
+    down = (maps[..., 1:, :] - maps[..., :-1, :]).abs().sum()
+    across = (maps[..., :, 1:] - maps[..., :, :-1]).abs().sum()
+    return down + across
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices (B, C, C) of features (B, C, H, W), divided by C·H·W (Gatys et al. 2016, as Cai scales them)."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+
+
+def masked_l1(made: Tensor, clean: Tensor, where: Tensor) -> Tensor:
+    """Mean over everything of |where·made - where·clean|; the second product gives no gradient (Cai, 1.5).
+
+    Args:
+        made, clean: (B, 3, H, W).
+        where: (B, 1, H, W) weights, which may need gradients.
+    """
+    return F.l1_loss(where * made, (where * clean).detach())
+
+
+def mask_size(visible: Tensor) -> Tensor:
+    """-(mean)² of a mask (B, 1, H, W) with 1 = visible: rewards declaring everything visible (Cai, 1.5)."""
+    return -(visible.mean() ** 2)
+
+
+def attribute(scores: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared error of (B, C) scores, divided by B once more (Cai, 1.5)."""
+    return F.mse_loss(scores, targets) / len(scores)
+
+
+def critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Wasserstein critic's loss: mean score of fakes minus mean score of real pictures (Arjovsky et al. 2017)."""
+    return fake.mean() - real.mean()
+
+
+def perceptual(made: list[Tensor], clean: list[Tensor]) -> Tensor:
+    """Sum over taps of the mean absolute difference of features (Johnson et al. 2016, with L1 as Cai has it)."""
+    return torch.stack([F.l1_loss(one, other) for one, other in zip(made, clean, strict=True)]).sum()
+
+
+def style(made: list[Tensor], clean: list[Tensor]) -> Tensor:
+    """Sum over taps of the mean absolute difference of Gram matrices."""
+    return torch.stack([F.l1_loss(gram(one), gram(other)) for one, other in zip(made, clean, strict=True)]).sum()

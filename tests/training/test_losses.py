@@ -1,0 +1,49 @@
+"""Shared losses against values worked out by hand (OA-7, 8, 10)."""
+
+import pytest
+import torch
+
+from occbench.training import losses
+
+
+def test_oa_7_mask_size() -> None:
+    assert losses.mask_size(torch.full((2, 1, 4, 4), 0.6)).item() == pytest.approx(-0.36)
+
+
+def test_oa_8_total_variation() -> None:
+    one = torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]])
+    assert losses.total_variation(one).item() == 4
+    assert losses.total_variation(one.repeat(2, 1, 1, 1)).item() == 8
+
+
+def test_oa_10_gram() -> None:
+    found = losses.gram(torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]]))
+    assert torch.equal(found, torch.tensor([[[1.25, 2.75], [2.75, 6.25]]]))
+
+
+def test_oa_9_masked_l1() -> None:
+    made, clean, visible = torch.full((1, 3, 2, 2), 0.2), torch.ones(1, 3, 2, 2), torch.full((1, 1, 2, 2), 0.25)
+    assert 6 * losses.masked_l1(made, clean, 1 - visible).item() == pytest.approx(3.6)
+    assert losses.masked_l1(made, clean, visible).item() == pytest.approx(0.2)
+
+
+def test_the_mask_receives_gradient_through_the_undetached_factor_only() -> None:
+    """d mean|m·x - (m·y)| / dm is sign(x - y)·x/n, not |x - y|/n."""
+    where = torch.full((1, 1, 1, 1), 0.5, requires_grad=True)
+    losses.masked_l1(torch.full((1, 1, 1, 1), 0.2), torch.ones(1, 1, 1, 1), where).backward()  # type: ignore[no-untyped-call]
+    assert where.grad is not None
+    assert where.grad.item() == pytest.approx(-0.2)
+
+
+def test_oa_11_attribute() -> None:
+    assert 2000 * losses.attribute(torch.zeros(2, 7), torch.ones(2, 7)).item() == pytest.approx(1000)
+
+
+def test_oa_12_critic() -> None:
+    assert losses.critic(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])).item() == -1
+
+
+def test_perceptual_and_style_are_sums_over_taps() -> None:
+    one, other = torch.zeros(1, 2, 2, 2), torch.ones(1, 2, 2, 2)
+    assert losses.perceptual([one, one], [other, 3 * other]).item() == 4
+    assert losses.style([one, one], [other, other]).item() == pytest.approx(2 * 0.5)  # Gram of ones: 4 / (2·2·2)

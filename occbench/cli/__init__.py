@@ -16,6 +16,7 @@ COMMANDS = {
     "synth": "occbench.cli.synth:synth",
     "verify": "occbench.cli.verify:verify",
     "train-baseline": "occbench.cli.train_baseline:train_baseline",
+    "restore": "occbench.cli.restore:restore",
     "score": "occbench.cli.score:score",
     "leaderboard": "occbench.cli.leaderboard:leaderboard",
     "export": "occbench.cli.export:export",

@@ -141,7 +141,17 @@ class OAGAN(Baseline):
         return moment.iteration % self.settings.g_every == 0
 
     def phases(self, moment: Moment) -> Sequence[Phase]:
-        """D in every step, then G in some."""
+        """D in every step, then G in some.
+
+        Raises:
+            UsageError: epochs are so short that G is never updated.
+        """
+        past = moment.epoch - 1
+        if past and moment.iteration == 1 and (moment.step - 1) // past < self.settings.g_every:
+            raise UsageError(
+                f"An epoch has {(moment.step - 1) // past} batches, and G is updated every {self.settings.g_every} of an epoch: "
+                "never. Choose --set g_every=1, or smaller batches."
+            )
         if self.settings.d_updates == 2 and self.settings.penalty != "none":
             phases = [Phase("discriminator", self._critic), Phase("discriminator", self._penalty)]
         else:
@@ -152,7 +162,8 @@ class OAGAN(Baseline):
         """Run G once for all phases of the step: D's update does not change what G makes."""
         occluded = _inside(batch.occluded if batch.natural is None else batch.natural)
         with torch.set_grad_enabled(self.trains_generator(moment)):
-            seen = self.generator.see(occluded)
+            made, visible, found = self.generator(occluded)
+            seen = Seen(made.float(), visible.float(), found)
             batch.memo |= {"seen": seen, "final": seen.composed(occluded)}
 
     def restore(self, occluded: Tensor, mask: Tensor | None) -> Restoration:
@@ -191,7 +202,7 @@ class OAGAN(Baseline):
         losses = {"d_critic": terms.critic(scores[: len(real)], scores[len(real) :])}
         if targets is not None and attributes is not None:
             found = attributes[: len(real)].flatten(1)
-            losses["d_attribute"] = self.settings.weights.attribute * terms.attribute(found, targets)
+            losses["d_attribute"] = self.settings.weights.attribute * terms.attribute(found, targets, self.settings.batch_size)
         return losses
 
     def _penalty(self, batch: Batch) -> Losses:
@@ -215,15 +226,28 @@ class OAGAN(Baseline):
         losses = {"adversarial": weights.adversarial * -scores.mean()}
         if weights.mask_size:
             losses["mask_size"] = weights.mask_size * terms.mask_size(seen.visible)
-        losses["mask_smooth"] = weights.mask_smooth * terms.total_variation(seen.visible)
-        losses["image_smooth"] = weights.image_smooth * terms.total_variation(final)
+        # Sums over the whole batch, of which this may be a part: the loop takes the mean over parts and processes.
+        parts = self.settings.batch_size / len(final)
+        losses["mask_smooth"] = weights.mask_smooth * parts * terms.total_variation(seen.visible)
+        losses["image_smooth"] = weights.image_smooth * parts * terms.total_variation(final)
         targets = self._targets(batch, batch.labels)
         if targets is not None and attributes is not None:
-            losses["attribute"] = weights.attribute * terms.attribute(attributes.flatten(1), targets)
+            if batch.natural is not None:
+                targets = self._read(batch.natural)
+            losses["attribute"] = weights.attribute * terms.attribute(attributes.flatten(1), targets, self.settings.batch_size)
         if batch.natural is None:
             losses |= self._supervised(batch, seen, final)
-        batch.reports["visible"] = seen.visible.detach().mean()
+        batch.reports["mean_visible" if batch.natural is None else "mean_visible_natural"] = seen.visible.detach().mean()
         return losses
+
+    def _read(self, natural: Tensor) -> Tensor:
+        """Attributes (B, C) of natural photographs as D reads them. Nobody has labelled them, and those of the pairs are other
+        people's."""
+        with torch.no_grad():
+            attributes = self.discriminator(_inside(natural))[1]
+        assert attributes is not None
+        read: Tensor = attributes.flatten(1)
+        return read
 
     def _supervised(self, batch: Batch, seen: Seen, final: Tensor) -> Losses:
         """Terms that need the truth."""

@@ -30,6 +30,14 @@ class Seen:
         return self.visible * occluded + (1 - self.visible) * self.synthesis
 
 
+class Probability(nn.Module):
+    """Sigmoid in float32: in bfloat16 it is 1 from 6.3 on, where its gradient vanishes and the mask would never change again."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Any shape, to the same in (0, 1)."""
+        return torch.sigmoid(logits.float())
+
+
 class Residual(nn.Module):
     """Two 3×3 convolutions with a norm after each; the input is added, without a ReLU after the sum (seed 000 has one)."""
 
@@ -79,7 +87,7 @@ class Generator(nn.Module):
             layer(nn.ConvTranspose2d, 4 * w, 2 * w, 4, 2, 1),
             layer(nn.ConvTranspose2d, 2 * w, w, 4, 2, 1),
         )
-        self.mask = nn.Sequential(nn.Conv2d(w, 1, 7, 1, 3, bias=not released), nn.Sigmoid())
+        self.mask = nn.Sequential(nn.Conv2d(w, 1, 7, 1, 3, bias=not released), Probability())
         self.completion = nn.Sequential(
             layer(nn.Conv2d, w, 2 * w, 4, 2, 1),
             layer(nn.Conv2d, 2 * w, 4 * w, 4, 2, 1),

@@ -75,7 +75,7 @@ def export_onnx(run: Path, file: Path) -> dict[str, Any]:
                     str(temporary),
                     input_names=inputs,
                     output_names=outputs,
-                    dynamic_shapes={"occluded": shapes[0], "mask": shapes[1] if given else None},
+                    dynamic_shapes=dict(zip(inputs, shapes, strict=True)),
                     external_data=False,
                     verbose=False,
                 )

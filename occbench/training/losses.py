@@ -19,9 +19,13 @@ def total_variation(maps: Tensor) -> Tensor:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices (B, C, C) of features (B, C, H, W), divided by C·H·W (Gatys et al. 2016, as Cai scales them)."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+    """Gram matrices (B, C, C) of features (B, C, H, W), divided by C·H·W (Gatys et al. 2016, as Cai scales them).
+
+    Always in float32: rounded to bfloat16, they differ by more than the pictures that they are to compare.
+    """
+    flat = features.float().flatten(2)
+    with torch.autocast(flat.device.type, enabled=False):
+        return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 
 
 def masked_l1(made: Tensor, clean: Tensor, where: Tensor) -> Tensor:
@@ -39,9 +43,9 @@ def mask_size(visible: Tensor) -> Tensor:
     return -(visible.mean() ** 2)
 
 
-def attribute(scores: Tensor, targets: Tensor) -> Tensor:
-    """Mean squared error of (B, C) scores, divided by B once more (Cai, 1.5)."""
-    return F.mse_loss(scores, targets) / len(scores)
+def attribute(scores: Tensor, targets: Tensor, batch: int | None = None) -> Tensor:
+    """Mean squared error of (B, C) scores, divided by B once more (Cai, 1.5); by `batch` where they are only a part of it."""
+    return F.mse_loss(scores, targets) / (batch or len(scores))
 
 
 def critic(real: Tensor, fake: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class Means:
         """Add scalars of one step (or of a part of it)."""
         for name, value in values.items():
             entry = self._sums.setdefault(name, _Sum(kind, torch.zeros((), dtype=torch.float64, device=value.device), 0))
+            assert entry.kind == kind, f"{name} is both a term and a report"
             entry.total = entry.total + value.detach()
             entry.count += 1
 

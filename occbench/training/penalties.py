@@ -11,10 +11,11 @@ Critic = Callable[[Tensor], Tensor]  # pictures (B, C, H, W) to scores, one or a
 def gradient_norms(critic: Critic, images: Tensor) -> Tensor:
     """Norm (B,) of the gradient of each picture's summed scores with respect to all its pixels and channels.
 
-    The graph is kept: the norms can be differentiated again.
+    The graph is kept: the norms can be differentiated again. In float32, also under autocast.
     """
-    images = images.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(images).float().sum(), images, create_graph=True)
+    images = images.detach().float().requires_grad_(True)
+    with torch.autocast(images.device.type, enabled=False):
+        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
     norms: Tensor = gradient.flatten(1).norm(dim=1)
     return norms
 

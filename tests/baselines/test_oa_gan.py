@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from occbench.baselines.oa_gan.baseline import OAGAN
 from occbench.baselines.oa_gan.networks import Discriminator, Generator, Seen
+from occbench.errors import UsageError
 from occbench.pairs.labels import Labels, labels
 from occbench.training import Batch, Moment, Phase
 from occbench.training.recipe import baseline, book, resolve
@@ -26,7 +27,7 @@ def count(network: nn.Module) -> int:
 
 def small(variant: str = "official", attributes: int = 3, changes: tuple[str, ...] = ()) -> OAGAN:
     """64 px, four channels, random perceptual weights, G in every step."""
-    tiny = ["size=64", "width=4", "blocks=1", "random_features=true", "g_every=1", *changes]
+    tiny = ["size=64", "width=4", "blocks=1", "batch_size=2", "random_features=true", "g_every=1", *changes]
     built = build(resolve("oa-gan", variant=variant, changes=tiny), attributes, 0)
     assert isinstance(built, OAGAN)
     return built
@@ -121,6 +122,47 @@ def test_oa_16_a_natural_batch_sees_no_ground_truth() -> None:
         torch.stack(list(losses(model, of, Moment(10, 1, 10), "generator").values())).sum().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.generator.parameters() if p.grad is not None]))
     assert torch.equal(*gradients)
+
+
+def test_labels_of_the_pairs_do_not_reach_other_peoples_photographs() -> None:
+    model, values = small(), []
+    for label in (0.0, 1.0):
+        of = batch(natural=True)
+        of.labels = torch.full((2, 3), label)
+        values.append(losses(model, of, Moment(10, 1, 10), "generator")["attribute"].item())
+    assert values[0] == values[1]
+
+
+def test_terms_of_parts_have_the_mean_of_the_whole_batch() -> None:
+    """Two parts of two, of a batch of four: sums and divisions by B are those of four. (The mask's size is squared.)"""
+    model, whole, moment = small(changes=("batch_size=4",)), batch(pairs=4), Moment(1, 1, 1)
+    parts = []
+    for at in (slice(0, 2), slice(2, 4)):
+        labels_of = whole.labels[at] if whole.labels is not None else None
+        parts.append(Batch(whole.occluded[at], whole.clean[at], whole.mask[at], labels_of, None, None, whole.rng))
+    for which in ("discriminator", "generator"):
+        together = losses(model, whole, moment, which)
+        apart = [losses(model, part, moment, which) for part in parts]
+        for name in together.keys() - {"mask_size", "d_penalty"}:
+            assert together[name].item() == pytest.approx(sum(a[name].item() for a in apart) / 2, rel=1e-4, abs=1e-6), name
+
+
+def test_epochs_too_short_for_the_generator_are_refused() -> None:
+    model = small(changes=("g_every=5",))
+    model.phases(Moment(6, 2, 1))  # five batches an epoch
+    with pytest.raises(UsageError, match="g_every=1"):
+        model.phases(Moment(5, 2, 1))
+
+
+def test_a_mask_in_bfloat16_can_still_change() -> None:
+    """The probability of a pixel that is all but certainly visible keeps its gradient under autocast."""
+    generator = Generator(1, 4)
+    logits = torch.full((1, 1, 1, 1), 8.0, requires_grad=True)
+    visible = generator.mask[1](logits.to(torch.bfloat16))
+    visible.sum().backward()
+    assert visible < 1
+    assert logits.grad is not None
+    assert logits.grad > 0
 
 
 def test_a_paired_batch_has_all_terms() -> None:
@@ -274,8 +316,12 @@ def test_v2_1_iterations_of_an_epoch(size: int, expected: int) -> None:
 
 @pytest.mark.parametrize(("size", "expected"), [(16, 826), (32, 413)])
 def test_v2_2_batches_of_a_test(size: int, expected: int) -> None:
-    """13,217 pictures with every test batch that is full."""
-    assert 13_217 // size == expected
+    """13,217 pictures in batches that are full, counted as a training run counts."""
+    from occbench.training.feed import Feed
+
+    settings = SimpleNamespace(batch_size=size, accumulate=1)
+    feed = Feed(np.empty(13_217), None, None, Any, settings, 0, torch.device("cpu"))  # type: ignore[arg-type]
+    assert feed.iterations == expected
 
 
 def test_v2_3_generator_steps_of_an_epoch() -> None:

@@ -42,6 +42,14 @@ def test_the_file_restores_as_torch_does(run: Path, tmp_path: Path) -> None:
     assert np.abs(restored - ours).max() < 1e-5
 
 
+def test_a_blind_baseline_has_one_input_and_tells_its_mask(tmp_path: Path) -> None:
+    recipe = resolve("oa-gan", changes=["size=64", "width=2", "blocks=1"])
+    checkpoints.save(tmp_path / checkpoints.LAST, recipe, {"step": 1, "labels": 0}, build(recipe, 0, 7).networks)
+    document = export.export_onnx(tmp_path, tmp_path / "oa.onnx")
+    assert (document["inputs"], document["outputs"]) == (["occluded"], ["restored", "occlusion"])
+    assert document["difference"] < 1e-5
+
+
 def test_a_file_that_differs_is_not_kept(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_difference", lambda *arguments: 0.5)
     with pytest.raises(RunError, match="otherwise than torch"):

@@ -21,6 +21,13 @@ def test_oa_10_gram() -> None:
     assert torch.equal(found, torch.tensor([[[1.25, 2.75], [2.75, 6.25]]]))
 
 
+def test_gram_keeps_its_digits_under_autocast() -> None:
+    features = torch.rand((1, 4, 32, 32), generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = losses.gram(features)
+    assert torch.equal(found, losses.gram(features))
+
+
 def test_oa_9_masked_l1() -> None:
     made, clean, visible = torch.full((1, 3, 2, 2), 0.2), torch.ones(1, 3, 2, 2), torch.full((1, 1, 2, 2), 0.25)
     assert 6 * losses.masked_l1(made, clean, 1 - visible).item() == pytest.approx(3.6)

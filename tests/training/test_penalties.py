@@ -87,6 +87,13 @@ def test_reg_4_at_alpha_one_the_penalty_is_that_of_real_pictures(monkeypatch: py
     assert torch.equal(wgan_gp(curved, real, pictures(2), rng()), expected)
 
 
+def test_norms_keep_their_digits_under_autocast() -> None:
+    layer = torch.nn.Conv2d(3, 1, 3)
+    expected = gradient_norms(layer, pictures(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(gradient_norms(layer, pictures(1)), expected)
+
+
 def test_the_place_is_drawn_for_each_picture() -> None:
     seen: list[Tensor] = []
 

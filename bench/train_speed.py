@@ -2,10 +2,10 @@
 
     python bench/train_speed.py [--size PX] [--batch N] [--steps N] [--repeats R] [--width N] [--device cpu|cuda] [...]
 
-The transcription runs the generator with gradients in every step of the discriminator, updates that twice (critic, then penalty, two
-backward passes) and runs the generator again for its own step, in float32 and torch's own memory layout, as Cai et al. released it.
-Networks, first weights, losses, pictures and batch size are the same. Every fifth step trains the generator, every tenth batch is
-natural; steps come in tens, the first ten of each uncounted.
+The transcription runs the generator with gradients in every step of the discriminator, updates that twice (critic, then penalty,
+two backward passes) and runs the generator again for its own step, in float32 and torch's own memory layout, as Cai et al.
+released it. Networks, first weights, losses, pictures and batch size are the same. Every fifth step trains the generator, every
+tenth batch is natural; steps come in tens, the first ten of each uncounted.
 """
 
 import argparse
@@ -151,7 +151,8 @@ def main() -> None:
     rates = {name: [given.steps / seconds for seconds in found[1:]] for name, found in taken.items()}
     ratios = [mine / theirs for mine, theirs in zip(rates["occbench"], rates["transcription"], strict=True)]
     print(
-        f"OA-GAN, {given.size} px, width {given.width}, batch {given.batch}, {given.device}, {given.precision}, compile {given.compile}"
+        f"OA-GAN, {given.size} px, width {given.width}, batch {given.batch}, {given.device}, {given.precision}"
+        f"{', compiled' if given.compile else ''}"
     )
     for name, found in rates.items():
         print(f"{name:14} {statistics.median(found):8.3f} steps/s   ({', '.join(f'{rate:.3f}' for rate in found)})")

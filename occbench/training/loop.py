@@ -154,8 +154,11 @@ class Loop:
                     settings.grid_every or epoch,
                 )
             )
-            if log or save or validate or show:
+            end = moment.iteration == epoch
+            if log or save or validate or show or end:
                 losses = self._flush(moment, journal)
+                if end:
+                    self._end_epoch(moment, journal)
                 if log and journal is not None:
                     rate = (step - logged) * settings.batch_size / max(time.monotonic() - clock, 1e-9)
                     journal.write(step, moment.epoch, "speed", {"pairs_per_second": rate})
@@ -169,10 +172,6 @@ class Loop:
                 if self._feed.share.world > 1:
                     distributed.barrier()
                 clock += time.monotonic() - paused
-            if moment.iteration == epoch:
-                means, self._epoch = self._epoch.taken(), Means()
-                if journal is not None:
-                    journal.write(step, moment.epoch, "epoch", {name: value for name, (_, value) in means.items()})
         if journal is not None:
             journal.close()
 
@@ -249,6 +248,12 @@ class Loop:
                     f"Training went wrong before step {moment.step}: the term {name} is {value:.4g}. {self._kept()} {_ADVICE}"
                 )
         return losses
+
+    def _end_epoch(self, moment: Moment, journal: Journal | None) -> None:
+        """The means of a whole epoch, logged."""
+        means, self._epoch = self._epoch.taken(), Means()
+        if journal is not None:
+            journal.write(moment.step, moment.epoch, "epoch", {name: value for name, (_, value) in means.items()})
 
     def _kept(self) -> str:
         if "step" not in self._facts:

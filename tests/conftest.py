@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from occbench.pairs.paired import Pairs
 from occbench.synthesis.dataset import Selection, synthesise
 from occbench.synthesis.recipe import resolve
 
@@ -68,3 +69,19 @@ def data(tmp_path_factory: pytest.TempPathFactory, lfw_layout: Callable[[], Modu
     recipe = {"source": "lfw", "occluders": ["black-box"], "landmarks": ["canonical"], "size": 64, "per_image": 2}
     synthesise(Selection(resolve(recipe, "test"), root), out, workers=1)
     return out
+
+
+@pytest.fixture(scope="session")
+def pairs() -> Callable[..., Pairs]:
+    """`pairs(count, size)`: pairs whose pixels say who they are: occluded, clean and mask of pair k hold k, k and k."""
+
+    def pairs(count: int, size: int, people: Sequence[str] | None = None) -> Pairs:
+        number = np.arange(count, dtype=np.uint8)[:, None, None]
+        gray = np.broadcast_to(number, (count, size, size))
+        along = np.broadcast_to(np.arange(size, dtype=np.uint8), (count, size, size))
+        down = along.swapaxes(1, 2)
+        images = np.stack([gray, along, down], axis=-1)
+        names = [f"pair-{k}" for k in range(count)]
+        return Pairs("0" * 64, names, images, along, images, np.arange(count), people or names, [None] * count)
+
+    return pairs

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "occbench"
-FLOW = ("faces", "landmarks", "occluders", "synthesis", "restoration", "scoring", "leaderboard", "cli")
+FLOW = ("faces", "landmarks", "occluders", "synthesis", "pairs", "training", "baselines", "restoration", "scoring", "leaderboard", "cli")
 LEAVES = tuple(sorted(p.stem for p in PACKAGE.iterdir() if p.stem not in FLOW and not p.stem.startswith("__") and p.stem != "py"))
 
 
 def imports(room: str) -> Iterator[tuple[str, str]]:
     """(module file, what it imports from occbench: first name below the package) for every import of a room, lazy ones too."""
-    files = sorted((PACKAGE / room).rglob("*.py")) if (PACKAGE / room).is_dir() else [PACKAGE / f"{room}.py"]
+    folder = PACKAGE.parent / room if room == "baselines" else PACKAGE / room  # mapped into the package when it is installed
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             targets: list[str] = []
@@ -27,7 +28,7 @@ def imports(room: str) -> Iterator[tuple[str, str]]:
             for target in targets:
                 parts = target.split(".")
                 if parts[0] == "occbench" and len(parts) > 1:
-                    yield str(file.relative_to(PACKAGE)), parts[1]
+                    yield str(file.relative_to(PACKAGE.parent)), parts[1]
 
 
 @pytest.mark.parametrize("room", FLOW)
@@ -56,6 +57,9 @@ def test_the_flow_is_seen() -> None:
         ["list", "methods"],
         ["score", "--help"],
         ["leaderboard", "--help"],
+        ["train-baseline", "--help"],
+        ["restore", "--help"],
+        ["export", "--help"],
         ["synth", "--help"],
         ["demo", "--help"],
     ],

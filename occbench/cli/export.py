@@ -17,8 +17,9 @@ def export(run: Path, onnx: Path, as_json: bool) -> None:
     restored (B, 3, S, S) and, where networks predict it, occlusion (B, 1, S, S). Needs `pip install 'occbench[onnx]'`.
 
     \b
-    Example:
+    Examples:
       occbench export --run runs/ce --onnx ce.onnx
+      occbench export --run runs/ce/last.safetensors --onnx last.onnx --json
 
     \b
     Exit codes: 0 done; 1 the file would compute something else; 2 no usable run, or packages missing.

@@ -1,8 +1,8 @@
 """Memory-mapped uint8 arrays on disk, made once and shared by every run that needs the same pixels."""
 
 import json
-import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,13 +33,13 @@ def stored(folder: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, An
     """
     facts = folder / _FACTS
     if not facts.is_file():
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         with writing(folder):
-            temporary.mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             with writing(folder):
                 (temporary / _FACTS).write_text(json.dumps(make(temporary)), encoding="utf-8")
-                with suppress(FileExistsError, OSError):
+                with suppress(OSError):
                     temporary.rename(folder)  # fails where another run was quicker; its arrays are the same
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

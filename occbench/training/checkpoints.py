@@ -150,9 +150,11 @@ def load(path: Path) -> Checkpoint:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path}: damaged, for its header cannot be read.") from None
     try:
-        recipe = restored(document, str(path))
+        recipe = restored(document, "its recipe")
     except UsageError as error:
-        raise InputError(f"{error} It was made by another version of occbench, or of a baseline that is not installed.") from None
+        raise InputError(
+            f"{path} was made by another version of occbench, or for a baseline that is not installed here: {error}"
+        ) from None
     return Checkpoint(path, recipe, facts, arrays)
 
 

@@ -1,9 +1,11 @@
-"""Make the figures of the documentation: `python docs/figures/make.py`. The only faces in them are the two public-domain portraits.
+"""Make the figures of the documentation: `python docs/figures/make.py [RUN]`. The only faces are the two public-domain portraits.
 
-`occluders.png`: each portrait clean and with one of every occluder. `variants.png`: every variant of every occluder.
+`occluders.png`: each portrait clean and with one of every occluder. `variants.png`: every variant of every occluder. With a trained
+run, `restored.png`: what it makes of three masks on each.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from occbench import images
+from occbench import images, restoration
 from occbench.faces import open_source
 from occbench.landmarks.locate import Locator
 from occbench.occluders import OCCLUDERS
+from occbench.restoration.trained import Trained
 from occbench.synthesis.pair import Photograph, plan_pair, prepare, render_pair
 from occbench.synthesis.recipe import Recipe, resolve
 
@@ -58,8 +61,26 @@ def table(rows: Sequence[Sequence[tuple[str, Pixels]]], path: Path) -> None:
     images.write_atomic(path, images.encode_png(np.asarray(canvas), level=9))
 
 
+def restored(run: Path) -> None:
+    """Write what a run makes of both portraits."""
+    method = Trained.open(run)
+    recipe = every_variant(method.size)
+    rows = []
+    for photo in portraits(recipe):
+        row = []
+        for index in (1, 4, 6):
+            pair = plan_pair(photo, "mask", index, recipe, "figure")
+            occluded, mask = render_pair(pair, photo.clean)
+            found = restoration.apply(method, occluded[None], mask[None]).images[0]
+            row += [(pair.variant, occluded), ("restored", found)]
+        rows.append([*row, ("clean", photo.clean)])
+    table(rows, HERE / "restored.png")
+
+
 def main() -> None:
-    """Write both figures."""
+    """Write the figures."""
+    if len(sys.argv) > 1:
+        restored(Path(sys.argv[1]))
     recipe = every_variant(192)
     rows = []
     for number, photo in enumerate(portraits(recipe)):

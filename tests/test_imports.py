@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "occbench"
-FLOW = ("faces", "landmarks", "occluders", "synthesis", "pairs", "training", "baselines", "restoration", "scoring", "leaderboard", "cli")
+FLOW = (
+    "faces",
+    "landmarks",
+    "occluders",
+    "synthesis",
+    "pairs",
+    "training",
+    "baselines",
+    "restoration",
+    "scoring",
+    "leaderboard",
+    "cli",
+)
 LEAVES = tuple(sorted(p.stem for p in PACKAGE.iterdir() if p.stem not in FLOW and not p.stem.startswith("__") and p.stem != "py"))
 
 

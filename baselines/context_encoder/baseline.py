@@ -47,6 +47,8 @@ class Settings(recipe.Settings):
         opposed: two optimisers with opposed objectives. The seed has one, which makes the generator help the discriminator.
         random_biases: as the seed draws them.
         weights: of the terms.
+        gain: variance of initial weights, times their fan-in. With the seed's 1, signals fade from layer to layer, and the first
+            hundreds of steps learn the average face only; 2 keeps them up.
     """
 
     network: Literal["seed", "pathak"]
@@ -59,6 +61,7 @@ class Settings(recipe.Settings):
     opposed: bool
     random_biases: bool
     weights: Weights
+    gain: float = 1.0
 
 
 class ContextEncoder(Baseline):
@@ -74,6 +77,12 @@ class ContextEncoder(Baseline):
             raise UsageError(f"Pathak's network is made for {2 * holes.WINDOW} px, not for size={settings.size}.")
         if settings.size % 2 or settings.size < 32:
             raise UsageError(f"the context encoder needs an even size from 32 px on, not {settings.size}.")
+        if min(settings.base, settings.bottleneck) < 1:
+            raise UsageError("base and bottleneck are at least 1.")
+        if pathak and settings.batch_size // settings.accumulate < 2:
+            raise UsageError(
+                "Pathak's network has batch norm over its bottleneck, which needs two pairs at a time: batch_size=2 or more."
+            )
         if pathak != (settings.reconstruction == "band"):
             raise UsageError("reconstruction=band belongs to network=pathak, and to no other.")
         self.generator: Generator | PathakGenerator
@@ -86,7 +95,7 @@ class ContextEncoder(Baseline):
             self.discriminator = Discriminator(settings.size, settings.size, settings.base)
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         for network in self.networks.values():
-            initialise(network, random_biases=settings.random_biases)
+            initialise(network, random_biases=settings.random_biases, gain=settings.gain)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """See `Baseline.optimizers`."""

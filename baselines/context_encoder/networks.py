@@ -122,12 +122,12 @@ class Discriminator(nn.Module):
         return cast(Tensor, self.judge(self.trunk(images).flatten(1)))
 
 
-def initialise(network: nn.Module, *, random_biases: bool) -> None:
-    """Normal weights with a variance of 1 over the fan-in. The seed draws biases likewise, as if their length were a fan-in."""
+def initialise(network: nn.Module, *, random_biases: bool, gain: float = 1.0) -> None:
+    """Normal weights, variance `gain` over the fan-in (1 in the seed, which draws biases likewise, as if their length were one)."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             inputs = module.in_features if isinstance(module, nn.Linear) else module.in_channels * math.prod(module.kernel_size)
-            nn.init.normal_(module.weight, 0, math.sqrt(1 / inputs))
+            nn.init.normal_(module.weight, 0, math.sqrt(gain / inputs))
             if module.bias is not None:
                 nn.init.normal_(module.bias, 0, math.sqrt(1 / len(module.bias)) if random_biases else 0.0)
 

@@ -42,6 +42,7 @@ class _Photograph:
     image_id: str
     size: int
     detectors: tuple[str, ...]
+    mark: str
 
 
 def open_natural(
@@ -75,11 +76,11 @@ def open_natural(
     for name in detectors:
         digest.update(f" {create_detector(name, source).signature}".encode())
     for face in faces:  # name, size and time instead of content: reading everything again would take as long as using it
-        status = face.path.stat()
+        status = face.path.stat() if face.path.exists() else face.path.lstat()
         digest.update(f"\n{face.image_id} {status.st_size} {status.st_mtime_ns}".encode())
     mark = digest.hexdigest()
     folder = (cache or weights.user_cache()) / "natural" / mark[:32]
-    tasks = [_Photograph(root, face.image_id, size, tuple(detectors)) for face in faces]
+    tasks = [_Photograph(root, face.image_id, size, tuple(detectors), mark) for face in faces]
 
     def make(into: Path) -> dict[str, Any]:
         found: list[Image] = []
@@ -98,7 +99,7 @@ def open_natural(
 
 def _aligned(task: _Photograph) -> Image | None:
     """The crop of one photograph's face; None where there is none."""
-    source, locator, faces = _opened(task.root, task.detectors)
+    source, locator, faces = _opened(task.root, task.detectors, task.mark)
     try:
         data = read_bytes(source.locate(task.image_id))
         image = decode(data)
@@ -108,7 +109,7 @@ def _aligned(task: _Photograph) -> Image | None:
     return crop(image, crop_matrix(five_points(points), task.size), task.size, task.size)
 
 
-@remember
-def _opened(root: Path, detectors: tuple[str, ...]) -> tuple[Any, Locator, dict[str, Any]]:
+@remember  # for as long as the folder is the same
+def _opened(root: Path, detectors: tuple[str, ...], mark: str) -> tuple[Any, Locator, dict[str, Any]]:
     source = open_source("folder", root)
     return source, Locator(source, detectors, None), {face.image_id: face for face in source.faces()}

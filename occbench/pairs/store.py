@@ -1,10 +1,10 @@
 """Memory-mapped uint8 arrays on disk, made once and shared by every run that needs the same pixels."""
 
 import json
+import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from occbench.atomic import writing
 Image = npt.NDArray[np.uint8]
 
 _FACTS = "facts.json"
+_SIZES = "bytes"  # of the arrays, among the facts: what tidies caches up may take one away
 
 
 def stored(folder: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -31,19 +32,41 @@ def stored(folder: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, An
     Raises:
         RunError: the disk is full, or the like; nothing is left behind.
     """
-    facts = folder / _FACTS
-    if not facts.is_file():
+    facts = _whole(folder)
+    if facts is not None:
+        return facts
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with writing(folder):
+        temporary.mkdir(parents=True)
+    try:
         with writing(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            with writing(folder):
-                (temporary / _FACTS).write_text(json.dumps(make(temporary)), encoding="utf-8")
-                with suppress(OSError):
-                    temporary.rename(folder)  # fails where another run was quicker; its arrays are the same
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return dict(json.loads(facts.read_text(encoding="utf-8")))
+            facts = make(temporary)
+            sizes = {path.name: path.stat().st_size for path in temporary.iterdir()}
+            (temporary / _FACTS).write_text(json.dumps({**facts, _SIZES: sizes}), encoding="utf-8")
+            for path in temporary.iterdir():  # or a power cut might leave arrays of zeros under a name that promises pixels
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            try:
+                temporary.rename(folder)
+            except OSError:  # something is there
+                quicker = _whole(folder)
+                if quicker is not None:
+                    return quicker  # another run's; its arrays are the same
+                shutil.rmtree(folder)
+                temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return facts
+
+
+def _whole(folder: Path) -> dict[str, Any] | None:
+    """The facts about a folder; None where it is not there, or has lost something."""
+    try:
+        facts = dict(json.loads((folder / _FACTS).read_text(encoding="utf-8")))
+        sizes = facts.pop(_SIZES, {})
+        return facts if all((folder / name).stat().st_size == size for name, size in sizes.items()) else None
+    except (OSError, ValueError):
+        return None
 
 
 def create(path: Path, shape: tuple[int, ...]) -> None:

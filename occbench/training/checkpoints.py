@@ -27,6 +27,10 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 _FORMAT = 1
 _KEY = "occbench"
 
+# Facts that code relies on, where they are there.
+_KINDS = {"step": int, "labels": int, "threads": int, "validation": dict, "best": dict, "epoch_sums": dict, "notices": list}
+_MOST = {"step": 2**62, "labels": 1 << 20, "threads": 4096}
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -53,7 +57,7 @@ class Checkpoint:
         for name, network in networks.items():
             state = network.state_dict()
             found = self._room(f"{room}.{name}.")
-            self._fits(f"{room}.{name}", {key: tuple(v.shape) for key, v in state.items()}, found)
+            self._fits(f"{room}.{name}", state, found)
             with torch.no_grad():
                 for key, value in state.items():
                     value.copy_(found[key])
@@ -64,12 +68,8 @@ class Checkpoint:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             for number, parameter in enumerate(parameters):
                 found = self._room(f"optimizers.{name}.{number}.")
-                shapes = (
-                    {key: tuple(parameter.shape) if key != "step" else () for key in ("step", "exp_avg", "exp_avg_sq")}
-                    if found
-                    else {}
-                )
-                self._fits(f"optimizers.{name}.{number}", shapes, found)
+                wanted = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter} if found else {}
+                self._fits(f"optimizers.{name}.{number}", wanted, found)
                 for key, value in found.items():
                     # Laid out as the parameter is; the count of steps stays on the CPU, where Adam keeps it.
                     optimizer.state[parameter][key] = value.clone() if key == "step" else torch.empty_like(parameter).copy_(value)
@@ -77,16 +77,21 @@ class Checkpoint:
     def _room(self, prefix: str) -> dict[str, Tensor]:
         return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
 
-    def _fits(self, what: str, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, Tensor]) -> None:
-        shapes = {key: tuple(value.shape) for key, value in found.items()}
-        if shapes != wanted:
-            wrong = sorted(key for key in shapes.keys() | wanted.keys() if shapes.get(key) != wanted.get(key))
+    def _fits(self, what: str, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+        have, want = ({key: _told(value) for key, value in arrays.items()} for arrays in (found, wanted))
+        if have != want:
+            wrong = sorted(key for key in have.keys() | want.keys() if have.get(key) != want.get(key))
             raise InputError(
                 f"{self.path} does not fit the networks of its recipe: {len(wrong)} arrays of {what} differ, {wrong[0]} for one "
-                f"({shapes.get(wrong[0], 'missing')} instead of {wanted.get(wrong[0], 'none')})."
+                f"({have.get(wrong[0], 'missing')} instead of {want.get(wrong[0], 'none')})."
             )
         if spoilt := [key for key, value in found.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]:
             raise InputError(f"{self.path} is damaged: {what}.{spoilt[0]} holds values that are not finite.")
+
+
+def _told(array: Tensor) -> str:
+    """Shape, and type where it is not the usual one."""
+    return f"{tuple(array.shape)}" + ("" if array.dtype == torch.float32 else f" of {str(array.dtype).removeprefix('torch.')}")
 
 
 def save(
@@ -147,6 +152,10 @@ def load(path: Path) -> Checkpoint:
         if header["format"] != _FORMAT:
             raise InputError(f"{path}: checkpoint format {header['format']!r}; this occbench reads {_FORMAT}.")
         document, facts = header["recipe"], dict(header["facts"])
+        if not all(isinstance(facts.get(name, kind()), kind) for name, kind in _KINDS.items()) or not all(
+            0 <= facts.get(name, 0) <= most for name, most in _MOST.items()
+        ):
+            raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path}: damaged, for its header cannot be read.") from None
     try:

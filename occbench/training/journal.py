@@ -41,11 +41,11 @@ class Journal:
         self._board = _board(out / "tensorboard", step)
         kept = []
         if step and self._path.is_file():
-            with self._path.open(newline="", encoding="utf-8") as file:
+            with self._path.open(newline="", encoding="ascii", errors="replace") as file:
                 kept = [
                     row
-                    for row in csv.DictReader(file)
-                    if (row["step"] or "").isdigit() and int(row["step"]) <= step and row["value"]
+                    for row in csv.DictReader(file, _COLUMNS)  # its first line, the names, has no step
+                    if row["step"].isdigit() and int(row["step"]) <= step and row["value"]
                 ]
         write_atomic(self._path, (",".join(_COLUMNS) + "\n" + _lines(kept)).encode())
 

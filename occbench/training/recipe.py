@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-import math
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +20,7 @@ from occbench.training import BASELINES, Baseline
 T = TypeVar("T")
 
 _LARGEST = 1 << 20  # bytes of a recipe that somebody else may have written
+_MOST = 10_000  # values in it; aliases multiply them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Augment:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """On the first pairs (by hash of their ids) of the validation split, every so many steps (0: once an epoch)."""
+    """On the first pairs (by hash of their ids; 0: none) of the validation split, every so many steps (0: once an epoch)."""
 
     pairs: int = 256
     every: int = 0
@@ -165,7 +166,7 @@ def resolve(name: str, *, variant: str | None = None, recipe: str | None = None,
     if named in pages["recipes"]:
         given = pages["recipes"][named]["set"]
         variant = variant or pages["recipes"][named].get("variant")
-    elif Path(named).suffix in (".yaml", ".yml") or Path(named).exists():
+    elif Path(named).suffix in (".yaml", ".yml") or os.path.exists(named):  # noqa: PTH110 - of any text, however long
         page = _file(Path(named))
         given, variant, named = page["set"], variant or page.get("variant"), Path(named).name
     else:
@@ -201,11 +202,30 @@ def _file(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path}: too large for a recipe.")
-        page = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        page = _loaded(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as a recipe: {str(error).splitlines()[0]}.") from None
     if not isinstance(page, dict) or not isinstance(page.get("set"), dict) or not page.keys() <= {"about", "variant", "set"}:
         raise UsageError(f"{path}: a recipe has a mapping `set` of settings and, if wanted, `variant` and `about`; nothing else.")
+    if not isinstance(page.get("variant", ""), str):
+        raise UsageError(f"{path}: `variant` is the name of a variant, not {page['variant']!r}.")
+    return page
+
+
+def _loaded(text: str) -> Any:
+    """YAML that somebody else may have written.
+
+    Raises:
+        ValueError, YAMLError, RecursionError: it cannot be read, or aliases make it larger than any recipe, or endless.
+    """
+    page = yaml.safe_load(text)
+    left, count = [page], 0
+    while left:
+        found, count = left.pop(), count + 1
+        if count > _MOST:
+            raise ValueError(f"more than {_MOST} values")
+        if isinstance(found, (dict, list)):
+            left += found.values() if isinstance(found, dict) else found
     return page
 
 
@@ -216,8 +236,8 @@ def _pairs(changes: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise UsageError(f"--set wants key=value, not {change!r}.")
         try:
-            out[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            out[key.strip()] = _loaded(text)
+        except (ValueError, yaml.YAMLError, RecursionError):
             raise UsageError(f"--set {change!r}: the value is not YAML.") from None
     return out
 
@@ -259,7 +279,7 @@ def _filled(kind: type[T], tree: Any, where: str, prefix: str = "") -> T:
 
 def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if get_origin(hint) is Literal:
-        if value not in get_args(hint) or isinstance(value, bool):
+        if not any(value == choice and type(value) is type(choice) for choice in get_args(hint)):
             choices = [str(choice) for choice in get_args(hint)]
             raise UsageError(_unknown(f"{where}: {key} cannot be {value!r}", str(value), choices))
         return value
@@ -267,7 +287,7 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
         with suppress(ValueError):
             value = float(value)
     fits = isinstance(value, (int, float) if hint is float else hint) and isinstance(value, bool) == (hint is bool)
-    if not fits or (hint in (int, float) and not (math.isfinite(value) and 0 <= value < 2**31)):
+    if not fits or (hint in (int, float) and not 0 <= value < 2**31):
         wanted = {int: "a whole number from 0 on", float: "a number from 0 on", bool: "true or false", str: "text"}[hint]
         raise UsageError(f"{where}: {key} is {wanted}, not {value!r}.")
     return float(value) if hint is float else value
@@ -284,6 +304,9 @@ def _checked(settings: Any) -> Any:
         raise UsageError(f"decay_epochs ({settings.decay_epochs}) are the last of the epochs ({settings.epochs}), so not more.")
     if settings.batch_size % settings.accumulate:
         raise UsageError(f"accumulate ({settings.accumulate}) must divide batch_size ({settings.batch_size}).")
+    beta = max(settings.optimizer.beta1, settings.optimizer.beta2)
+    if beta >= 1:
+        raise UsageError(f"optimizer.beta1 and .beta2 are decays from 0 to below 1, not {beta}.")
     if settings.ema >= 1:
         raise UsageError(f"ema is a decay from 0 to below 1, not {settings.ema}.")
     return settings

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, distributed
 
+from occbench.errors import UsageError
 from occbench.training.feed import Share
 
 
@@ -35,8 +36,20 @@ def average(gradients: Sequence[Tensor], share: Share) -> None:
             gradient.copy_(part.view(gradient.shape))
 
 
+def together(share: Share) -> None:
+    """Wait for all processes."""
+    if share.world > 1:
+        distributed.barrier()
+
+
 def pick(device: str) -> torch.device:
-    """The device called `auto`, `cpu` or `cuda`; of several GPUs the one that `torchrun` gives this process."""
+    """The device called `auto`, `cpu` or `cuda`; of several GPUs the one that `torchrun` gives this process.
+
+    Raises:
+        UsageError: there is no GPU.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda, but torch finds no GPU that it can use here: see `occbench doctor`, or take --device cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device(device)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from occbench.atomic import writing
-from occbench.errors import UsageError
+from occbench.errors import InputError, UsageError
 from occbench.pairs.labels import labels
 from occbench.pairs.natural import Natural, open_natural
 from occbench.pairs.paired import Pairs, open_pairs
@@ -19,7 +19,7 @@ from occbench.training.checkpoints import LAST, Checkpoint
 from occbench.training.feed import Feed, Share
 from occbench.training.loop import Loop, Observer
 from occbench.training.recipe import Recipe
-from occbench.training.share import joined, pick
+from occbench.training.share import joined, pick, together
 from occbench.training.validation import Validation
 
 Document = dict[str, Any]
@@ -89,6 +89,7 @@ def train(
     begun, where = time.monotonic(), pick(device)
     with joined(where) as share:
         before = _before(out, resume)
+        together(share)  # or one process might find what another has begun to write
         if before is not None and where.type == "cpu":
             torch.set_num_threads(int(before.facts["threads"]))  # sums in another order would be other weights
         pairs = open_pairs(directory, "train", cache=cache, progress=lambda *n: observer.decoded("decoding training pairs", *n))
@@ -127,13 +128,20 @@ def train(
 
 def _before(out: Path, resume: bool) -> Checkpoint | None:
     if resume:
-        return checkpoints.load(out / LAST) if (out / LAST).exists() else None
+        if not (out / LAST).exists():
+            return None
+        before = checkpoints.load(out / LAST)
+        if not {"step", "threads"} <= before.facts.keys():
+            raise InputError(f"{before.path} is for restoring only: a run goes on from the {LAST} that it wrote itself.")
+        return before
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty: go on with --resume, or choose another folder.")
     return None
 
 
 def _validation(directory: Path, recipe: Recipe, cache: Path | None, observer: Observer) -> Validation | None:
+    if recipe.settings.validation.pairs == 0:
+        return None
     try:
         pairs = open_pairs(directory, "val", cache=cache, progress=lambda *n: observer.decoded("decoding validation pairs", *n))
     except UsageError:

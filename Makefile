@@ -69,6 +69,8 @@ bench: $(VENV)/.runtime
 	$(BIN)/python bench/synth_speed.py
 	$(BIN)/python bench/synth_memory.py
 	$(BIN)/python bench/metrics_speed.py
+	$(BIN)/python bench/train_memory.py
+	$(BIN)/python bench/train_speed.py
 
 clean:
 	rm -rf $(VENV) build demo out .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -70,13 +70,15 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="occbench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Paired face-occlusion data sets, made, rebuilt and verified; and methods that remove occlusions, measured.
+    """Paired face-occlusion data sets, made, rebuilt and verified; and methods that remove occlusions, trained, applied, measured.
 
     \b
     Examples:
       occbench demo
       occbench synth --source lfw --root ~/data/lfw --occluders mask,sunglasses --out out/lfw
       occbench verify out/lfw
+      occbench train-baseline context-encoder --data out/lfw --recipe cpu --out runs/ce
+      occbench restore --run runs/ce photographs/ --masks masks/ --out restored
       occbench score --data out/lfw --method telea --out results/telea
       occbench leaderboard results/* --html leaderboard.html
 

@@ -143,12 +143,11 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     from occbench.training.train import build
 
     checkpoint = checkpoints.load(path)
-    baseline = build(checkpoint.recipe, int(checkpoint.facts.get("labels", 0)), 0)
+    baseline = build(checkpoint.recipe, checkpoint.count("labels"), 0)
     networks = {name: baseline.networks[name] for name in baseline.restoring}
     averaged = any(key.startswith("averages.") for key in checkpoint.arrays)
     checkpoint.load_networks(networks, "averages" if averaged else "networks")
     for network in networks.values():
         network.to(torch.device(device)).eval().requires_grad_(False)
-    return Loaded(
-        path, sha256, baseline, checkpoint.recipe, int(checkpoint.facts.get("step", 0)), tuple(checkpoint.facts.get("notices", ()))
-    )
+    notices = tuple(str(notice) for notice in checkpoint.facts.get("notices", ()))
+    return Loaded(path, sha256, baseline, checkpoint.recipe, checkpoint.count("step"), notices)

@@ -74,6 +74,17 @@ class Checkpoint:
                     # Laid out as the parameter is; the count of steps stays on the CPU, where Adam keeps it.
                     optimizer.state[parameter][key] = value.clone() if key == "step" else torch.empty_like(parameter).copy_(value)
 
+    def count(self, fact: str) -> int:
+        """A whole number from 0 on among the facts.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        value = self.facts.get(fact)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise InputError(f"{self.path}: damaged, for its header does not say {fact}.")
+        return value
+
     def _room(self, prefix: str) -> dict[str, Tensor]:
         return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
 

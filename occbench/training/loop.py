@@ -115,7 +115,7 @@ class Loop:
         before.load_networks(self._baseline.networks)
         before.load_networks({name: averaged.module for name, averaged in self._averages.items()}, "averages")
         before.load_optimizers(self._optimizers)
-        step = int(before.facts["step"])
+        step = before.count("step")
         for averaged in self._averages.values():
             averaged.n_averaged.fill_(step)
         self.measured, self.best = before.facts.get("validation", {}), before.facts.get("best", {})

@@ -91,7 +91,7 @@ def train(
         before = _before(out, resume)
         together(share)  # or one process might find what another has begun to write
         if before is not None and where.type == "cpu":
-            torch.set_num_threads(int(before.facts["threads"]))  # sums in another order would be other weights
+            torch.set_num_threads(max(1, before.count("threads")))  # sums in another order would be other weights
         pairs = open_pairs(directory, "train", cache=cache, progress=lambda *n: observer.decoded("decoding training pairs", *n))
         validation = _validation(directory, recipe, cache, observer)
         real = None if natural is None else _natural(natural, pairs.size, detectors, cache, observer)

@@ -69,3 +69,23 @@ def test_real_masked_faces_are_found(shared: Path, tmp_path: Path, monkeypatch: 
     found = open_natural(few, 64, cache=tmp_path / "cache", workers=1)
     assert len(found.images) + found.rejected == 12
     assert len(found.images) >= 7
+
+
+def test_photographs_that_were_added_are_found(photographs: Path, tmp_path: Path) -> None:
+    """In the process that looked before, too."""
+    found = []
+    for _ in range(2):
+        found.append(len(open_natural(photographs, 64, detectors=["dlib"], cache=tmp_path / "cache", workers=1).images))
+        (photographs / "z.png").write_bytes((photographs / "b.png").read_bytes())
+    assert found == [1, 2]
+
+
+def test_a_link_to_nothing_is_named(photographs: Path, tmp_path: Path) -> None:
+    (photographs / "z.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"z\.png"):
+        open_natural(photographs, 64, detectors=["dlib"], cache=tmp_path / "cache", workers=1)
+
+
+def test_another_size_is_another_array(photographs: Path, tmp_path: Path) -> None:
+    shapes = [open_natural(photographs, s, detectors=["dlib"], cache=tmp_path / "c", workers=1).images.shape for s in (32, 64)]
+    assert shapes == [(1, 32, 32, 3), (1, 64, 64, 3)]

@@ -92,8 +92,11 @@ WEIGHT = "networks.net.1.weight"
         (lambda a, h: a.update({WEIGHT: torch.zeros(5)}), r"\(5,\) instead of \(4,\)"),
         (lambda a, h: a.update({"networks.net.more": torch.zeros(1)}), "more for one"),
         (lambda a, h: a[WEIGHT].fill_(float("nan")), "not finite"),
+        (lambda a, h: a.update({WEIGHT: a[WEIGHT].double()}), r"\(4,\) of float64 instead of \(4,\)"),
+        (lambda a, h: a.update({WEIGHT: a[WEIGHT].to(torch.float8_e4m3fn)}), "float8"),
+        (lambda a, h: a.update({WEIGHT: a[WEIGHT] * 1j}), "complex64"),
     ],
-    ids=["missing", "shape", "surplus", "nan"],
+    ids=["missing", "shape", "surplus", "nan", "double", "float8", "complex"],
 )
 def test_arrays_that_do_not_fit_are_refused(path: Path, change: Callable[..., object], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
@@ -113,15 +116,26 @@ def test_moments_that_do_not_fit_are_refused(path: Path) -> None:
         (lambda a, h: h.update(format=9), "format 9"),
         (lambda a, h: h.pop("facts"), "header cannot be read"),
         (lambda a, h: h.update(facts=3), "header cannot be read"),
+        (lambda a, h: h["facts"].update(step="3"), "header cannot be read"),
+        (lambda a, h: h["facts"].update(step=-1), "header cannot be read"),
+        (lambda a, h: h["facts"].update(labels=10**12), "header cannot be read"),
+        (lambda a, h: h["facts"].update(threads=10**9), "header cannot be read"),
+        (lambda a, h: h["facts"].update(best=[1]), "header cannot be read"),
         (lambda a, h: h.update(recipe={"baseline": "rm -rf", "variant": "", "recipe": ""}), "baseline"),
         (lambda a, h: h["recipe"]["settings"].update(size=-4), "size"),
     ],
-    ids=["format", "no facts", "facts", "baseline", "settings"],
+    ids=["format", "no facts", "facts", "step", "before the first", "labels", "threads", "best", "baseline", "settings"],
 )
 def test_headers_that_cannot_be_are_refused(path: Path, change: Callable[..., object], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         load(rewritten(path, change))
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("step", [None, "3", -1, True, 2.5], ids=repr)
+def test_facts_that_cannot_be_are_refused(path: Path, step: object) -> None:
+    with pytest.raises(InputError, match="does not say step"):
+        load(rewritten(path, lambda a, h: h.update(facts={"step": step}))).count("step")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage", b"{}", bytes(64)], ids=repr)

@@ -1,5 +1,6 @@
 """Batches are a function of seed and step."""
 
+import threading
 from collections.abc import Callable
 from itertools import chain
 from types import SimpleNamespace
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from occbench.errors import UsageError
 from occbench.pairs.labels import Labels
@@ -165,3 +168,55 @@ def test_batches_that_cannot_be_shared_are_refused(pairs: Make) -> None:
 
 def test_augmentation_is_off_by_default() -> None:
     assert Augment() == Augment(crop=False, flip=False)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(16, 1_539), (32, 769)])
+def test_v2_1_steps_an_epoch(batch_size: int, expected: int) -> None:
+    """24,633 pairs, none of which is read; the last, smaller batch is left out."""
+
+    class Many:
+        size = 128
+
+        def __len__(self) -> int:
+            return 24_633
+
+    assert feed(Many(), f"batch_size={batch_size}").iterations == expected  # type: ignore[arg-type]
+
+
+@given(count=st.integers(4, 60), batch_size=st.integers(1, 4), seed=st.integers(-5, 2**40), epoch=st.integers(1, 1000))
+@settings(max_examples=40, deadline=None)
+def test_epochs_are_samples_without_repetition(pairs: Make, count: int, batch_size: int, seed: int, epoch: int) -> None:
+    made = feed(pairs(count, 8), f"batch_size={batch_size}", seed=seed)
+    first = (epoch - 1) * made.iterations
+    rows = np.concatenate([made.rows(made.moment(first + k)) for k in range(1, made.iterations + 1)])
+    assert len(rows) == made.iterations * batch_size == len(set(rows.tolist()))
+    assert set(rows.tolist()) <= set(range(count))
+
+
+def test_over_epochs_every_pair_has_its_turn(pairs: Make) -> None:
+    """Though each epoch leaves three of them out."""
+    assert {k for _, (batch,) in feed(pairs(7, 32)).batches(1, 12) for k in who(batch)} == set(range(7))
+
+
+def test_values_run_from_0_to_1() -> None:
+    images = np.stack([np.zeros((4, 32, 32, 3), np.uint8), np.full((4, 32, 32, 3), 255, np.uint8)], axis=1).reshape(8, 32, 32, 3)
+    names = [str(k) for k in range(8)]
+    data = Pairs("0", names, images, images[..., 0], images, np.arange(8), names, [None] * 8)
+    found = {float(v) for _, (b,) in feed(data).batches(1, 2) for t in (b.clean, b.occluded, b.mask) for v in t.unique()}
+    assert found == {0.0, 1.0}
+
+
+def test_natural_photographs_repeat_only_where_there_are_too_few(pairs: Make) -> None:
+    number = np.arange(9, dtype=np.uint8)[:, None, None, None]
+    natural = Natural(np.broadcast_to(number, (9, 32, 32, 3)), 0, "n")
+    for _, (batch,) in feed(pairs(16, 32), natural=natural).batches(2, 2):
+        assert batch.natural is not None
+        assert len({float(image[0, 0, 0]) for image in batch.natural}) == 4
+
+
+def test_a_reader_that_stops_early_leaves_no_thread(pairs: Make) -> None:
+    before = threading.active_count()
+    batches = feed(pairs(16, 32)).batches(1, 1000, 3)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before

@@ -1,9 +1,12 @@
 """Recipes: typed, layered, and clear about what is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from occbench.errors import UsageError
 from occbench.training import BASELINES
@@ -67,8 +70,15 @@ def test_numbers_may_be_written_as_people_write_them() -> None:
         (["ema=1"], "ema is a decay"),
         (["epochs"], "key=value"),
         (["epochs=[1"], "not YAML"),
+        (["epochs=2020-13-45"], "not YAML"),
+        (["epochs=" + "[" * 3000], "not YAML"),
+        (["optimizer=&a {lr: *a}"], "not YAML"),
+        (["d_updates=1.0"], "d_updates cannot be 1.0"),
+        (["d_updates=true"], "d_updates cannot be True"),
+        (["optimizer.lr=1" + "0" * 400], "optimizer.lr is a number"),
+        (["optimizer.beta1=1"], "beta1"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_settings_that_cannot_be_are_refused(changes: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
@@ -90,8 +100,28 @@ def test_unknown_names_are_answered_with_the_closest(options: dict[str, str], sa
         resolve(**options)
 
 
+BOMB = ["a0: &a0 [1, 1]", *(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 12)), "batch_size: *a11"]
+
+
 @pytest.mark.parametrize(
-    "text", ["[1, 2]", "set: 3", "{set: {}, sets: {}}", "a: [", "!!python/object/apply:os.system ['true']", "\x00"], ids=repr
+    "text",
+    [
+        "[1, 2]",
+        "set: 3",
+        "{set: {}, sets: {}}",
+        "a: [",
+        "!!python/object/apply:os.system ['true']",
+        "\x00",
+        "set: &a {optimizer: *a}",
+        "set:\n  " + "\n  ".join(BOMB),
+        "set: " + "{a: " * 3000 + "1" + "}" * 3000,
+        "set: {batch_size: " + "9" * 5000 + "}",
+        "set: {batch_size: 2020-13-45}",
+        "{set: {}, variant: [official]}",
+        "{set: {}, variant: 3}",
+        "{set: {? [1, 2] : 3}}",
+    ],
+    ids=lambda text: repr(text[:30]),
 )
 def test_files_that_are_no_recipes_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "bad.yaml"
@@ -121,3 +151,31 @@ def test_rates(epochs: int, decay: int, epoch: int, rate: float) -> None:
 def test_a_recipe_is_a_value() -> None:
     assert resolve("oa-gan") == resolve("oa-gan")
     assert isinstance(resolve("oa-gan"), Recipe)
+
+
+@pytest.mark.parametrize(("epoch", "rate"), [(1, 1.0), (100, 1.0), (101, 1.0), (102, 0.9), (110, 0.1), (999, 0.1)])
+def test_oa_15_rates(epoch: int, rate: float) -> None:
+    assert resolve("oa-gan").settings.rate(epoch) == pytest.approx(rate)
+
+
+@given(epochs=st.integers(1, 300), decay=st.integers(0, 300), epoch=st.integers(1, 400))
+@example(epochs=1, decay=1, epoch=1)
+def test_rates_fall_and_stay_positive(epochs: int, decay: int, epoch: int) -> None:
+    settings = replace(resolve("oa-gan").settings, epochs=epochs, decay_epochs=min(decay, epochs))
+    assert 0 < settings.rate(epoch + 1) <= settings.rate(epoch) <= settings.rate(1) == 1
+
+
+def test_a_file_may_be_named_by_anything_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("set: {epochs: 111}")
+    assert resolve("oa-gan", recipe=str(tmp_path / "mine")).settings.epochs == 111
+
+
+def test_a_name_longer_than_file_names_is_just_unknown() -> None:
+    with pytest.raises(UsageError, match="has no recipe"):
+        resolve("oa-gan", recipe="x" * 5000)
+
+
+def test_aliases_are_welcome_where_they_are_few(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("set: {optimizer: {lr: &rate 0.5, d_lr: *rate}}")
+    adam = resolve("oa-gan", recipe=str(tmp_path / "r.yaml")).settings.optimizer
+    assert (adam.lr, adam.d_lr) == (0.5, 0.5)

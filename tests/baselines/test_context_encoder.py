@@ -258,6 +258,9 @@ def test_soft_pixels_of_a_mask_are_filled_too() -> None:
         ("intended", ("size=33",), "even size"),
         ("intended", ("reconstruction=band",), "network=pathak"),
         ("pathak", ("reconstruction=mean",), "network=pathak"),
+        ("intended", ("base=0",), "at least 1"),
+        ("pathak", ("bottleneck=0",), "at least 1"),
+        ("pathak", ("batch_size=4", "accumulate=4"), "two pairs at a time"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(variant: str, changes: tuple[str, ...], said: str) -> None:

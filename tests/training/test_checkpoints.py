@@ -74,7 +74,7 @@ def test_optimisers_go_on_as_they_would_have(path: Path) -> None:
 def rewritten(path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, object]], object]) -> Path:
     from safetensors import safe_open
 
-    arrays = load_file(path)
+    arrays = {key: value.clone() for key, value in load_file(path).items()}  # not views of the file that is written anew
     with safe_open(path, "pt") as file:
         header = json.loads(file.metadata()["occbench"])
     change(arrays, header)
@@ -116,15 +116,13 @@ def test_moments_that_do_not_fit_are_refused(path: Path) -> None:
         (lambda a, h: h.update(format=9), "format 9"),
         (lambda a, h: h.pop("facts"), "header cannot be read"),
         (lambda a, h: h.update(facts=3), "header cannot be read"),
-        (lambda a, h: h["facts"].update(step="3"), "header cannot be read"),
-        (lambda a, h: h["facts"].update(step=-1), "header cannot be read"),
         (lambda a, h: h["facts"].update(labels=10**12), "header cannot be read"),
         (lambda a, h: h["facts"].update(threads=10**9), "header cannot be read"),
         (lambda a, h: h["facts"].update(best=[1]), "header cannot be read"),
         (lambda a, h: h.update(recipe={"baseline": "rm -rf", "variant": "", "recipe": ""}), "baseline"),
         (lambda a, h: h["recipe"]["settings"].update(size=-4), "size"),
     ],
-    ids=["format", "no facts", "facts", "step", "before the first", "labels", "threads", "best", "baseline", "settings"],
+    ids=["format", "no facts", "facts", "labels", "threads", "best", "baseline", "settings"],
 )
 def test_headers_that_cannot_be_are_refused(path: Path, change: Callable[..., object], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:

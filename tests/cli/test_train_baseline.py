@@ -67,6 +67,13 @@ def test_wrong_usage(occbench: Run, data: Path, tmp_path: Path, arguments: list[
     assert said in result.stderr
 
 
+def test_a_gpu_that_is_not_there(occbench: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = occbench("train-baseline", "context-encoder", "--data", data, "--out", tmp_path / "run", "--device", "cuda")
+    assert result.exit_code == 2
+    assert "--device cpu" in result.stderr
+
+
 def test_no_data_set(occbench: Run, tmp_path: Path) -> None:
     result = occbench("train-baseline", "context-encoder", "--data", tmp_path, "--out", tmp_path / "run")
     assert result.exit_code == 2

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+# Before torch is imported: the tests' processes share the cores, and threads that wait for each other would cost minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import cv2
 import numpy as np
 import numpy.typing as npt

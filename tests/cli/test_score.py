@@ -44,10 +44,10 @@ def test_json_is_the_document(occbench: Run, data: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "Name either --predictions DIR or --method NAME"),
+        ((), "Name one of --predictions DIR, --method NAME and --run RUN"),
         (("--method", "telia"), "Did you mean 'telea'?"),
         (("--method", "telea", "--metrics", "psnrr"), "Did you mean 'psnr'?"),
-        (("--method", "telea", "--track", "blind"), "declares its track"),
+        (("--method", "telea", "--track", "blind"), "declare their track"),
         (("--method", "telea", "--name", "=1+1"), "the first a letter or digit"),
         (("--method", "telea", "--embedder", __file__), "belong together"),
     ],

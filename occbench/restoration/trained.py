@@ -26,7 +26,7 @@ class Trained:
         sha256: of its file.
         device: `cpu` or `cuda`.
         features: give intermediate results, too.
-        name: of the baseline and its variant.
+        name: of the baseline, its variant and its recipe.
         track: of the baseline.
         size: of its networks, px; images of other sizes are scaled on the way in and out.
         signature: as of every method.
@@ -55,7 +55,8 @@ class Trained:
         where = pick(device).type
         loaded = opened(run, where)
         recipe = loaded.recipe
-        name = f"{recipe.baseline} {recipe.variant}"
+        # A recipe may have made the networks smaller: a leaderboard must not pass them for the variant's.
+        name = f"{recipe.baseline} {recipe.variant}" + ("" if recipe.recipe == "default" else f" ({recipe.recipe})")
         facts = f"variant:{recipe.variant}|weights:{loaded.sha256[:16]}|step:{loaded.step}|size:{recipe.settings.size}"
         return cls(
             path=loaded.path,

@@ -81,6 +81,12 @@ def test_the_signature_names_the_weights(run: Path, tmp_path: Path) -> None:
     assert first.notices == ("mind the gap",)
 
 
+def test_the_name_says_that_a_recipe_made_it_smaller(tmp_path: Path) -> None:
+    recipe = resolve("context-encoder", recipe="cpu", changes=[f"size={SIZE}", "base=2"])
+    checkpoints.save(tmp_path / checkpoints.LAST, recipe, {"step": 5, "labels": 0}, build(recipe, 0, 8).networks)
+    assert Trained.open(tmp_path, "cpu").name == "context-encoder intended (cpu)"
+
+
 def test_averages_restore_where_there_are_any(tmp_path: Path, batch: tuple[np.ndarray, np.ndarray]) -> None:
     recipe = resolve("context-encoder", changes=[f"size={SIZE}", "base=2", "ema=0.9"])
     one, two = build(recipe, 0, 1), build(recipe, 0, 2)

@@ -85,6 +85,7 @@ class OAGAN(Baseline):
 
     settings_type = Settings
     track = "blind"
+    channels_last = False
 
     def __init__(self, settings: Settings, labels: int) -> None:
         self.settings = settings
@@ -277,8 +278,8 @@ class OAGAN(Baseline):
 
 
 def _inside(images: Tensor) -> Tensor:
-    """[0, 1] to the networks' [-1, 1]."""
-    return images * 2 - 1
+    """[0, 1] to the networks' [-1, 1]. On a CPU in torch's own layout: with channels last a penalty takes three times as long."""
+    return images * 2 - 1 if images.is_cuda else (images * 2 - 1).contiguous()
 
 
 def _outside(images: Tensor) -> Tensor:

@@ -92,6 +92,7 @@ class Baseline(ABC):
         networks: what is trained, by name.
         helpers: frozen networks that losses use; never stored, never in an optimiser.
         restoring: names of the networks that `restore` needs.
+        channels_last: its networks are faster on a CPU with that memory layout (on a GPU all are).
         notices: what everybody who reads of a result must know (random perceptual weights, say).
     """
 
@@ -100,6 +101,7 @@ class Baseline(ABC):
     networks: dict[str, nn.Module]
     helpers: Mapping[str, nn.Module] = {}
     restoring: ClassVar[tuple[str, ...]] = ("generator",)
+    channels_last: ClassVar[bool] = True
     notices: tuple[str, ...] = ()
 
     @abstractmethod

@@ -39,9 +39,10 @@ def build(recipe: Recipe, count: int, seed: int) -> Baseline:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "weights").integers(2**63)))
         built: Baseline = kind(recipe.settings, count)
-    for network in built.networks.values():
-        laid_out: Any = network
-        laid_out.to(memory_format=torch.channels_last)  # twice as fast on a CPU, and faster on a GPU
+    if built.channels_last or torch.cuda.is_available():
+        for network in built.networks.values():
+            laid_out: Any = network
+            laid_out.to(memory_format=torch.channels_last)
     return built
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import distributed, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from occbench.errors import RunError
@@ -192,13 +192,13 @@ class Loop:
                     with self._autocast():
                         terms = phase.losses(part)
                     torch.autograd.backward(torch.stack([term.float() for term in terms.values()]).sum() / len(parts))
-                self._add("loss", terms)
+                self._means.add("loss", terms)
             average([p.grad for p in own if p.grad is not None], self._feed.share)
             if self.settings.clip:
                 nn.utils.clip_grad_norm_(own, self.settings.clip)
             optimizer.step()
         for part in parts:
-            self._add("report", part.reports)
+            self._means.add("report", part.reports)
             part.memo.clear()
         for name, averaged in self._averages.items():
             averaged.update_parameters(self._baseline.networks[name])
@@ -222,9 +222,6 @@ class Loop:
         finally:
             for parameter in others:
                 parameter.requires_grad_(True)
-
-    def _add(self, kind: str, values: Mapping[str, Tensor]) -> None:
-        self._means.add(kind, values)
 
     def _flush(self, moment: Moment, journal: Journal | None) -> dict[str, float]:
         """The means since the last call, logged, and held against what is sane.

@@ -47,8 +47,11 @@ class Taps(nn.Module):
 
 def vgg16_taps() -> Taps:
     """VGG-16 (Simonyan and Zisserman 2015) up to pool3, a tap after each of the three poolings; random weights."""
-    layers = list(vgg16())
-    return Taps(nn.Sequential(*layers[:5]), nn.Sequential(*layers[5:10]), nn.Sequential(*layers[10:17]))
+    return _vgg16_taps(vgg16())
+
+
+def _vgg16_taps(trunk: nn.Sequential) -> Taps:
+    return Taps(trunk[:5], trunk[5:10], trunk[10:17])
 
 
 class _Block(nn.Module):
@@ -116,8 +119,7 @@ def features(name: Name, *, random: bool) -> Taps:
         trunk = vgg16()
         holder = nn.ModuleDict({"features": trunk})
         load_weights(holder, weights.find("lpips-vgg"), _convolutions)
-        layers = list(trunk)
-        return Taps(nn.Sequential(*layers[:5]), nn.Sequential(*layers[5:10]), nn.Sequential(*layers[10:17]))
+        return _vgg16_taps(trunk)
     network = _ResNet34()
     load_weights(network, weights.find("resnet34"), lambda key: None if key.startswith("fc.") else key)
     return _resnet34_taps(network)

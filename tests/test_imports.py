@@ -71,6 +71,7 @@ def test_the_flow_is_seen() -> None:
         ["leaderboard", "--help"],
         ["train-baseline", "--help"],
         ["restore", "--help"],
+        ["detect-mask", "--help"],
         ["export", "--help"],
         ["synth", "--help"],
         ["demo", "--help"],

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from occbench.training.windows import boxes
+
 Kind = Literal["mask", "rectangles", "quadrant", "centre"]
 
 # Pathak's window of 64 px holds a band of 4 px on each side that is visible; so for a hole of any size.
@@ -60,14 +62,7 @@ def windows(holes: Tensor) -> Tensor:
         no hole.
     """
     size = holes.shape[-1]
-    along = torch.arange(size, device=holes.device, dtype=torch.float32)
-    sides = []
-    for axis in (-2, -1):
-        there = holes.amax(axis)[:, 0] > 0  # (B, S): columns, then rows
-        first = torch.where(there, along, size).amin(1)
-        last = torch.where(there, along + 1, 0).amax(1)
-        sides.append((first, last))
-    (left, right), (top, bottom) = sides
+    left, top, right, bottom = boxes(holes).unbind(1)
     empty = right <= left
     half = torch.maximum(right - left, bottom - top) / 2 * (WINDOW / (WINDOW - 2 * BAND))
     middle = torch.stack([(left + right) / 2, (top + bottom) / 2, half], dim=1)

@@ -7,6 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from occbench.training.layers import Up, doubling, halving
+
 WIDTHS = (1, 2, 4, 8, 8, 16)  # of the encoder's stages, times the base width
 _POOLINGS = 5
 
@@ -47,25 +49,6 @@ class ChannelwiseLinear(nn.Module):
         """(B, C, h, w) to the same shape."""
         flat = torch.einsum("bcn,cnm->bcm", features.flatten(2), self.weight) + self.bias
         return flat.view(features.shape)
-
-
-class Up(nn.ConvTranspose2d):
-    """A transposed 3×3 convolution of stride 2 as TensorFlow aligns it (`SAME`), to twice the size or one less.
-
-    Args:
-        before, after: channels.
-        size: of what comes out, (height, width).
-    """
-
-    def __init__(self, before: int, after: int, size: tuple[int, int]) -> None:
-        super().__init__(before, after, 3, stride=2)
-        self.size = size
-
-    def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(B, C, h, w) to (B, C', *size)."""
-        whole = super().forward(features)  # 2h + 1: one row more than twice as many
-        rows, columns = (int(want == 2 * have - 1) for have, want in zip(features.shape[-2:], self.size, strict=True))
-        return whole[..., rows : rows + self.size[0], columns : columns + self.size[1]]
 
 
 def sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -146,13 +129,13 @@ class PathakGenerator(nn.Module):
     def __init__(self, bottleneck: int = 4000, base: int = 64) -> None:
         super().__init__()
         widths = [base, base, 2 * base, 4 * base, 8 * base]
-        down: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        down = halving(3, widths[0])
         for before, after in pairwise(widths):
-            down += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            down += halving(before, after, nn.BatchNorm2d(after))
         down += [nn.Conv2d(widths[-1], bottleneck, 4), nn.BatchNorm2d(bottleneck), nn.LeakyReLU(0.2)]
         up: list[nn.Module] = [nn.ConvTranspose2d(bottleneck, 8 * base, 4), nn.BatchNorm2d(8 * base), nn.ReLU()]
         for before, after in pairwise([8 * base, 4 * base, 2 * base, base]):
-            up += [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.ReLU()]
+            up += doubling(before, after, nn.BatchNorm2d(after))
         up += [nn.ConvTranspose2d(base, 3, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*down, *up)
 
@@ -170,9 +153,9 @@ class PathakDiscriminator(nn.Module):
 
     def __init__(self, base: int = 64) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, base, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers = halving(3, base)
         for before, after in pairwise([base, 2 * base, 4 * base, 8 * base]):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            layers += halving(before, after, nn.BatchNorm2d(after))
         self.layers = nn.Sequential(*layers, nn.Conv2d(8 * base, 1, 4))
 
     def forward(self, windows: Tensor) -> Tensor:

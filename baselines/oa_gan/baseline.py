@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -9,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam, Optimizer
 
-from occbench.baselines.oa_gan.networks import Discriminator, Generator, Layout, Seen, initialise, multiple
+from occbench.baselines.oa_gan.networks import Discriminator, Generator, Layout, Seen
 from occbench.errors import UsageError
-from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, recipe
+from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, perceptual, recipe
 from occbench.training import losses as terms
+from occbench.training.layers import multiple, normal
 from occbench.training.penalties import dragan, wgan_gp
-from occbench.training.perceptual import Name, Taps, features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Settings(recipe.Settings):
     natural_every: int
     natural_attributes: bool
     smoothing: float
-    features: Name
+    features: perceptual.Name
     random_features: bool
     weights: Weights
 
@@ -89,7 +90,7 @@ class OAGAN(Baseline):
 
     def __init__(self, settings: Settings, labels: int) -> None:
         self.settings = settings
-        if not multiple(settings.size):
+        if not multiple(settings.size, 64):
             raise UsageError(f"OA-GAN needs a size that is a multiple of 64 (64, 128, ...), not {settings.size}.")
         if settings.g_every < 1 or settings.natural_every < 1 or settings.width < 1:
             raise UsageError("g_every, natural_every and width are at least 1.")
@@ -98,26 +99,22 @@ class OAGAN(Baseline):
             settings.size, labels, settings.width, instance_norm=settings.d_norm == "instance", spectral=settings.spectral
         )
         self.networks: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self.discriminator}
-        initialise(self.generator)
+        normal(self.generator)
         if settings.d_init == "normal":
-            initialise(self.discriminator)
-        self._taps: Taps | None = None
+            normal(self.discriminator)
         if settings.random_features and self._compares_features:
-            self.notices = (
-                f"The perceptual network ({settings.features}) has RANDOM weights: its terms compare noise, and results must "
-                "not be quoted as OA-GAN's.",
-            )
+            self.notices = (perceptual.random_notice(settings.features, "OA-GAN's"),)
 
     @property
     def _compares_features(self) -> bool:
         return bool(self.settings.weights.perceptual or self.settings.weights.style)
 
-    @property
+    @cached_property
     def helpers(self) -> Mapping[str, nn.Module]:  # type: ignore[override]
         """The perceptual network, opened when it is first asked for: whoever only restores needs none."""
-        if self._taps is None and self._compares_features:
-            self._taps = features(self.settings.features, random=self.settings.random_features)
-        return {} if self._taps is None else {"features": self._taps}
+        if not self._compares_features:
+            return {}
+        return {"features": perceptual.features(self.settings.features, random=self.settings.random_features)}
 
     @property
     def sees_others(self) -> bool:

@@ -1,6 +1,5 @@
 """Networks of OA-GAN (Cai et al. 2021): as released (specification 1.2, 1.3), and seed 000's reading of the paper's table (3.1)."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,19 +145,3 @@ class Discriminator(nn.Module):
         """Pictures (B, 3, S, S) in [-1, 1] to raw scores (B, 1, S/64, S/64) and attributes (B, C, 1, 1), None without a head."""
         features = self.trunk(images)
         return self.real(features), None if self.attributes is None else self.attributes(features)
-
-
-def initialise(network: nn.Module) -> None:
-    """N(0, 0.02) for weights of convolutions, 0 for their biases."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            weight = dict(module.named_parameters()).get("parametrizations.weight.original", module.weight)  # under a spectral norm
-            with torch.no_grad():
-                weight.normal_(0, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-
-
-def multiple(size: int) -> bool:
-    """Whether both networks can work on pictures of this size."""
-    return size >= 64 and math.gcd(size, 64) == 64

@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": "occbench.cli.verify:verify",
     "train-baseline": "occbench.cli.train_baseline:train_baseline",
     "restore": "occbench.cli.restore:restore",
+    "detect-mask": "occbench.cli.detect_mask:detect_mask",
     "score": "occbench.cli.score:score",
     "leaderboard": "occbench.cli.leaderboard:leaderboard",
     "export": "occbench.cli.export:export",

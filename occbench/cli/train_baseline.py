@@ -28,6 +28,7 @@ from occbench.errors import UsageError
 )
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps in all, also after --resume.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Epochs in all.  [default: the recipe's]")
+@click.option("--stage", metavar="NAME", help="Of baselines that learn in stages: end with this one.  [default: all]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--precision", type=click.Choice(["32", "bf16"]), default="32", show_default=True, help="bf16: automatic mixed precision."
@@ -48,6 +49,7 @@ def train_baseline(
     changes: tuple[str, ...],
     steps: int | None,
     epochs: int | None,
+    stage: str | None,
     device: str,
     precision: str,
     seed: int,
@@ -66,6 +68,7 @@ def train_baseline(
     Examples:
       occbench train-baseline context-encoder --data out/lfw --recipe cpu --out runs/ce
       occbench train-baseline oa-gan --variant dragan --data out/lfw --natural photos/masked --out runs/dragan
+      occbench train-baseline two-stage --data out/lfw --stage mask --out runs/two-stage
       occbench train-baseline oa-gan --data out/lfw --set blocks=3 --set batch_size=16 --steps 20000 --out runs/oa3
       torchrun --nproc-per-node 4 -m occbench train-baseline oa-gan --data out/celeba --precision bf16 --out runs/oa
 
@@ -80,6 +83,8 @@ def train_baseline(
 
     if steps is not None and epochs is not None:
         raise UsageError("--steps and --epochs say the same twice: give one of them.")
+    if stage is not None and steps is not None:
+        raise UsageError("--stage and --steps both say when to end: give one of them.")
     extra = () if epochs is None else (f"epochs={epochs}",)
     resolved = recipes.resolve(name, variant=variant, recipe=recipe, changes=(*changes, *extra))
     columns = (
@@ -106,6 +111,7 @@ def train_baseline(
             natural=natural,
             detectors=[part.strip() for part in landmarks.split(",") if part.strip()],
             steps=steps,
+            stage=None if stage == "all" else stage,
             seed=seed,
             device=device,
             precision=precision,

@@ -40,24 +40,25 @@ class Item:
     name: str
 
 
-def collect(inputs: Sequence[Path], out: Path) -> list[Item]:
+def collect(inputs: Sequence[Path], out: Path | None) -> list[Item]:
     """The photographs that `inputs` name: files as they are, folders with all photographs below them, sorted. Each once.
 
-    What lies in `out` is left out of folders: it was made here.
+    What lies in `out`, where there is one, is left out of folders: it was made here.
 
     Raises:
         UsageError: `out` is one of the folders.
         InputError: an input that is not there, or a folder without photographs.
     """
     found: dict[str, tuple[str, str, Path]] = {}
-    target = out.resolve()
+    target = None if out is None else out.resolve()
     for given in inputs:
         if given.is_dir():
             if given.resolve() == target:
                 raise UsageError(f"{out} holds the photographs themselves: choose another folder for --out.")
-            faces = [face for face in Folder(given).faces() if not face.path.resolve().is_relative_to(target)]
+            faces = [face for face in Folder(given).faces() if target is None or not face.path.resolve().is_relative_to(target)]
             if not faces:
-                raise InputError(f"No photographs in {given} or below, but for those that lie in {out}, which were made here.")
+                made = "" if out is None else f", but for those that lie in {out}, which were made here"
+                raise InputError(f"No photographs in {given} or below{made}.")
             rows = [(face.image_id, face.path) for face in faces]
         elif os.path.lexists(given):
             rows = [(id_of(given.name), given)]

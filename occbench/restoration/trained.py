@@ -151,4 +151,7 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     for network in networks.values():
         network.to(torch.device(device)).eval().requires_grad_(False)
     notices = tuple(str(notice) for notice in checkpoint.facts.get("notices", ()))
+    stage = checkpoint.facts.get("stage", "")
+    if stage in list(baseline.stages)[:-1]:
+        notices += (f"Of this run, only its stage {stage} has been trained: it tells masks, and restores nothing yet.",)
     return Loaded(path, sha256, baseline, checkpoint.recipe, checkpoint.count("step"), notices)

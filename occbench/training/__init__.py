@@ -12,6 +12,9 @@ from torch.optim import Optimizer
 BASELINES = {
     "context-encoder": "occbench.baselines.context_encoder.baseline:ContextEncoder",
     "oa-gan": "occbench.baselines.oa_gan.baseline:OAGAN",
+    "two-stage": "occbench.baselines.two_stage.baseline:TwoStage",
+    "din-unmask": "occbench.baselines.din_unmask.baseline:DinUnmask",
+    "double-discriminator": "occbench.baselines.double_discriminator.baseline:DoubleDiscriminator",
 }
 
 Losses = dict[str, Tensor]  # weighted terms, scalars; what is minimised is their sum
@@ -127,6 +130,15 @@ class Baseline(ABC):
     def sees_natural(self, moment: Moment) -> bool:
         """This step trains on natural photographs, if there are any."""
         return False
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """The last epoch of each of its stages, in their order, where it learns one thing after another; else nothing."""
+        return {}
+
+    def judge(self, moment: Moment) -> str:
+        """The measure of validation that makes a checkpoint the best. When it changes, the search begins anew."""
+        return "psnr_mask"
 
     @property
     def sees_others(self) -> bool:

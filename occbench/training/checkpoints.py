@@ -28,7 +28,7 @@ _FORMAT = 1
 _KEY = "occbench"
 
 # Facts that code relies on, where they are there.
-_KINDS = {"validation": dict, "best": dict, "epoch_sums": dict, "notices": list}
+_KINDS = {"validation": dict, "best": dict, "epoch_sums": dict, "averaged": dict, "notices": list}
 _MOST = {"labels": 1 << 20, "threads": 4096}
 
 

@@ -110,6 +110,7 @@ class Feed:
         margin = self.pairs.size - settings.size if settings.augment.crop else 0
         windows = draws.integers(0, max(margin, 0) + 1, (2, size))
         flips = draws.random(size) < 0.5 if settings.augment.flip else np.zeros(size, np.bool_)
+        colours = draws.uniform(-1, 1, (size, 5)).astype(np.float32) * np.float32(settings.augment.colour)
         natural = others = None
         if self.natural is not None and self.baseline.sees_natural(moment):
             count = len(self.natural.images)
@@ -127,6 +128,7 @@ class Feed:
                 "mask": self.pairs.masks[rows[at]][..., None],
                 "windows": windows[:, at],
                 "flips": flips[at],
+                "colours": colours[at],
                 "seed": int(generator(self.seed, "step", moment.step, number).integers(2**63)),
             }
             if self.labels is not None:
@@ -148,6 +150,8 @@ class Feed:
             for key in ("occluded", "clean", "mask", "natural", "others")
             if key in moved
         }
+        if self.settings.augment.colour:
+            images |= {key: _coloured(value, moved["colours"]) for key, value in images.items() if key != "mask"}
         others = (images["others"], moved.get("other_labels")) if "others" in images else None
         return Batch(
             occluded=images["occluded"],
@@ -170,6 +174,12 @@ class Feed:
         if self.settings.augment.flip:
             images = torch.where(flips[:, None, None, None], images.flip(2), images)
         return scaled(images.permute(0, 3, 1, 2).float() / 255, size)
+
+
+def _coloured(images: Tensor, changes: Tensor) -> Tensor:
+    """(B, 3, S, S) in [0, 1] with other contrast, brightness and gains (B, 5), 0 for none."""
+    contrast, brightness, gains = changes[:, :1, None, None], changes[:, 1:2, None, None], changes[:, 2:, None, None]
+    return (((images - 0.5) * (1 + contrast) + 0.5 + brightness / 2) * (1 + gains / 2)).clamp(0, 1)
 
 
 @lru_cache(maxsize=4)

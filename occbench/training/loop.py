@@ -24,7 +24,7 @@ from occbench.training.recipe import Recipe
 from occbench.training.share import average
 from occbench.training.validation import Validation
 
-JUDGE = "psnr_mask"  # the best checkpoint has the highest, on the validation split
+SAID = ("psnr_mask", "ssim_mask", "iou")  # of what validation measures
 
 _ADVICE = "Try a lower --set optimizer.lr, or --set clip=1."
 
@@ -115,9 +115,9 @@ class Loop:
         before.load_networks(self._baseline.networks)
         before.load_networks({name: averaged.module for name, averaged in self._averages.items()}, "averages")
         before.load_optimizers(self._optimizers)
-        step = before.count("step")
-        for averaged in self._averages.values():
-            averaged.n_averaged.fill_(step)
+        step, counts = before.count("step"), before.facts.get("averaged", {})
+        for name, averaged in self._averages.items():
+            averaged.n_averaged.fill_(int(counts.get(name, step)))
         self.measured, self.best = before.facts.get("validation", {}), before.facts.get("best", {})
         self._epoch = Means.of(before.facts.get("epoch_sums", {}))
         self._facts["step"] = step
@@ -143,6 +143,8 @@ class Loop:
         journal = Journal(self._out, done) if self._leads else None
         logged, clock = done, time.monotonic()
         for moment, parts in self._feed.batches(done + 1, total, workers):
+            if moment.iteration == 1 and moment.epoch - 1 in self._baseline.stages.values():
+                self._settle()
             self._step(moment, parts)
             step = moment.step
             log, save, validate, show = (
@@ -176,10 +178,10 @@ class Loop:
             journal.close()
 
     def _step(self, moment: Moment, parts: Sequence[Batch]) -> None:
-        shared = len(parts) == 1
+        shared, phases = len(parts) == 1, self._baseline.phases(moment)
         if shared:
             self._begin(parts[0], moment)
-        for phase in self._baseline.phases(moment):
+        for phase in phases:
             optimizer, own = self._optimizers[phase.optimizer], self._parameters[phase.optimizer]
             for group, rate in zip(optimizer.param_groups, self._rates[phase.optimizer], strict=True):
                 group["lr"] = rate * self.settings.rate(moment.epoch)
@@ -200,10 +202,19 @@ class Loop:
         for part in parts:
             self._means.add("report", part.reports)
             part.memo.clear()
+        trained = {id(p) for phase in phases for p in self._parameters[phase.optimizer]}
         for name, averaged in self._averages.items():
-            averaged.update_parameters(self._baseline.networks[name])
+            if any(id(p) in trained for p in self._baseline.networks[name].parameters()):
+                averaged.update_parameters(self._baseline.networks[name])
+
+    def _settle(self) -> None:
+        """A new stage begins: what the one before has learnt takes its averages, so that this one builds on what will restore."""
+        for name, averaged in self._averages.items():
+            if averaged.n_averaged > 0:
+                self._baseline.networks[name].load_state_dict(averaged.module.state_dict())
 
     def _begin(self, part: Batch, moment: Moment) -> None:
+        torch.manual_seed(part.rng.initial_seed())  # dropout draws from torch's global generator: this step's, whatever was before
         with self._autocast():
             self._baseline.begin(part, moment)
 
@@ -265,14 +276,24 @@ class Loop:
             journal.write(moment.step, moment.epoch, "val", self.measured)
             if show:
                 grid(self._out / GRIDS / f"{moment.step:08d}.png", shown)
-            said = ", ".join(f"{name} {value:.3f}" for name, value in self.measured.items() if name in (JUDGE, "ssim_mask", "iou"))
+            said = ", ".join(f"{name} {value:.3f}" for name, value in self.measured.items() if name in SAID)
             self._observer.say(f"step {moment.step}: validation {said}")
-            if self.measured.get(JUDGE, -math.inf) > self.best.get(JUDGE, -math.inf):
+            if self._is_best(moment):
                 self._check(moment.step)
                 self.best = {"step": moment.step, **self.measured}
                 networks = {name: self._baseline.networks[name] for name in self._baseline.restoring}
-                facts = {**self._facts, "step": moment.step, "validation": self.measured}
+                facts = {**self._facts, "step": moment.step, "stage": self._stage(moment), "validation": self.measured}
                 checkpoints.save(self._out / BEST, self._recipe, facts, networks)
+
+    def _stage(self, moment: Moment) -> str:
+        """The stage that a step belongs to; "" where there is but one."""
+        return next((name for name, last in self._baseline.stages.items() if moment.epoch <= last), "")
+
+    def _is_best(self, moment: Moment) -> bool:
+        judge = self._baseline.judge(moment)
+        if judge != self._baseline.judge(self._feed.moment(int(self.best.get("step", moment.step)))):
+            return True
+        return self.measured.get(judge, -math.inf) > self.best.get(judge, -math.inf)
 
     def _save(self, step: int) -> None:
         if not self._leads:
@@ -280,10 +301,12 @@ class Loop:
         self._check(step)
         self._facts |= {
             "step": step,
+            "stage": self._stage(self._feed.moment(step)),
             "validation": self.measured,
             "best": self.best,
             "threads": torch.get_num_threads(),
             "epoch_sums": self._epoch.document(),
+            "averaged": {name: int(averaged.n_averaged) for name, averaged in self._averages.items()},
         }
         averages = {name: averaged.module for name, averaged in self._averages.items()}
         checkpoints.save(self._out / LAST, self._recipe, self._facts, self._baseline.networks, averages, self._optimizers)

@@ -61,3 +61,37 @@ def perceptual(made: list[Tensor], clean: list[Tensor]) -> Tensor:
 def style(made: list[Tensor], clean: list[Tensor]) -> Tensor:
     """Sum over taps of the mean absolute difference of Gram matrices."""
     return torch.stack([F.l1_loss(gram(one), gram(other)) for one, other in zip(made, clean, strict=True)]).sum()
+
+
+def real(logits: Tensor) -> Tensor:
+    """Binary cross-entropy of a discriminator's logits, any shape, with "real"; -log of the probability, a mean over everything."""
+    return F.softplus(-logits).mean()
+
+
+def fake(logits: Tensor) -> Tensor:
+    """As `real`, with "fake"."""
+    return F.softplus(logits).mean()
+
+
+def ssim(one: Tensor, other: Tensor, span: float) -> Tensor:
+    """Structural similarity (Wang et al. 2004), averaged over everything: Gaussian window of 11 px, σ 1.5, no padding.
+
+    Args:
+        one, other: (B, C, H, W), at least 11 px.
+        span: from the least to the largest value that there can be.
+    """
+    with torch.autocast(one.device.type, enabled=False):
+        a, b = one.float().flatten(0, 1)[:, None], other.float().flatten(0, 1)[:, None]  # (B·C, 1, H, W)
+        along = torch.arange(-5.0, 6.0, device=a.device)
+        window = torch.exp(-(along**2) / (2 * 1.5**2))
+        window = window / window.sum()
+
+        def mean(values: Tensor) -> Tensor:
+            return F.conv2d(F.conv2d(values, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
+
+        mean_a, mean_b = mean(a), mean(b)
+        variances = mean(a * a + b * b) - mean_a**2 - mean_b**2
+        covariance = mean(a * b) - mean_a * mean_b
+        steady, contrast = (0.01 * span) ** 2, (0.03 * span) ** 2
+        top = (2 * mean_a * mean_b + steady) * (2 * covariance + contrast)
+        return (top / ((mean_a**2 + mean_b**2 + steady) * (variances + contrast))).mean()

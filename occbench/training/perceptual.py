@@ -1,4 +1,5 @@
-"""Frozen networks whose features losses compare: VGG-16 and ResNet-34, trained on ImageNet, three taps each.
+"""Frozen networks whose features losses compare: VGG-16 (tapped after poolings, or as `vgg16-relu` after ReLUs before them) and
+ResNet-34, trained on ImageNet.
 
 VGG-16's weights are those that LPIPS uses (`weights.find("lpips-vgg")`). ResNet-34's must be converted by the user, once, from the
 pickle that torchvision publishes (`resnet34-b627a593.pth`; the result is looked for as `resnet34.safetensors`):
@@ -17,7 +18,7 @@ from occbench import weights
 from occbench.metrics.networks import load_weights
 from occbench.metrics.vgg import vgg16
 
-Name = Literal["vgg16", "resnet34"]
+Name = Literal["vgg16", "vgg16-relu", "resnet34"]
 
 
 class Taps(nn.Module):
@@ -52,6 +53,11 @@ def vgg16_taps() -> Taps:
 
 def _vgg16_taps(trunk: nn.Sequential) -> Taps:
     return Taps(trunk[:5], trunk[5:10], trunk[10:17])
+
+
+def _vgg16_relu_taps(trunk: nn.Sequential) -> Taps:
+    """The last ReLUs of the first four stages (Johnson et al. 2016); the indices 3, 8, 15 and 22 of specification 5."""
+    return Taps(trunk[:4], trunk[4:9], trunk[9:16], trunk[16:23])
 
 
 class _Block(nn.Module):
@@ -101,6 +107,15 @@ def resnet34_taps() -> Taps:
     return _resnet34_taps(_ResNet34())
 
 
+_VGG: dict[str, Callable[[nn.Sequential], Taps]] = {"vgg16": _vgg16_taps, "vgg16-relu": _vgg16_relu_taps}
+
+
+def random_notice(name: Name, whose: str) -> str:
+    """What must be said of results with random perceptual weights."""
+    told = "its terms compare noise, and results must not be quoted as"
+    return f"The perceptual network ({name}) has RANDOM weights: {told} {whose}."
+
+
 def features(name: Name, *, random: bool) -> Taps:
     """A frozen network with its weights.
 
@@ -114,12 +129,12 @@ def features(name: Name, *, random: bool) -> Taps:
     if random:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return {"vgg16": vgg16_taps, "resnet34": resnet34_taps}[name]()
-    if name == "vgg16":
+            return resnet34_taps() if name == "resnet34" else _VGG[name](vgg16())
+    if name in _VGG:
         trunk = vgg16()
         holder = nn.ModuleDict({"features": trunk})
         load_weights(holder, weights.find("lpips-vgg"), _convolutions)
-        return _vgg16_taps(trunk)
+        return _VGG[name](trunk)
     network = _ResNet34()
     load_weights(network, weights.find("resnet34"), lambda key: None if key.startswith("fc.") else key)
     return _resnet34_taps(network)

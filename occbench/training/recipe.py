@@ -35,10 +35,12 @@ class Adam:
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """Of training pairs. Where the data are larger than `size`: a random window instead of scaling down (`crop`). And mirroring."""
+    """Of training pairs. Where the data are larger than `size`: a random window instead of scaling down (`crop`). Mirroring. And
+    other contrast, brightness and gains of the channels (`colour`: by up to so much), for occluded and clean picture alike."""
 
     crop: bool = False
     flip: bool = False
+    colour: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ def train(
     natural: Path | None = None,
     detectors: Sequence[str] = ("yunet",),
     steps: int | None = None,
+    stage: str | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32",
@@ -71,6 +72,7 @@ def train(
         natural: folder of real occluded photographs.
         detectors: that find their faces.
         steps: in all, also after resuming; default the recipe's epochs.
+        stage: of a baseline with stages, end with this one; those before it must have been trained. Default all of them.
         seed: of weights, order, augmentation and noise.
         device: `auto`, `cpu` or `cuda`.
         precision: `32`, or `bf16` for automatic mixed precision.
@@ -88,7 +90,7 @@ def train(
         RunError: losses are not finite or explode, or the disk is full; the last good checkpoint is kept.
     """
     begun, where = time.monotonic(), pick(device)
-    with joined(where) as share:
+    with joined(where) as share, torch.random.fork_rng():
         before = _before(out, resume)
         together(share)  # or one process might find what another has begun to write
         if before is not None and where.type == "cpu":
@@ -112,7 +114,7 @@ def train(
         done = 0 if before is None else loop.resume(before)
         if done:
             observer.say(f"going on after step {done}")
-        total = steps or recipe.settings.epochs * feed.iterations
+        total = steps or _last(baseline, recipe, stage, done // feed.iterations) * feed.iterations
         loop.train(done, total, workers)
     return {
         "baseline": recipe.baseline,
@@ -125,6 +127,23 @@ def train(
         "best": loop.best,
         "notices": list(baseline.notices),
     }
+
+
+def _last(baseline: Baseline, recipe: Recipe, stage: str | None, done: int) -> int:
+    """The epoch with which training ends, `done` of them behind."""
+    if stage is None:
+        return recipe.settings.epochs
+    names = list(baseline.stages)
+    if stage not in names:
+        known = f"its stages are {', '.join(names)}" if names else "it has no stages"
+        raise UsageError(f"{recipe.baseline} has no stage {stage!r}: {known}, or leave --stage away for all of it.")
+    for before in names[: names.index(stage)]:
+        if done < baseline.stages[before]:
+            raise UsageError(
+                f"The stage {stage} goes on from the stage {before}, which this run has not finished ({done} of "
+                f"{baseline.stages[before]} epochs): train it with --stage {before}, then add --resume."
+            )
+    return baseline.stages[stage]
 
 
 def _before(out: Path, resume: bool) -> Checkpoint | None:

@@ -54,3 +54,31 @@ def test_perceptual_and_style_are_sums_over_taps() -> None:
     one, other = torch.zeros(1, 2, 2, 2), torch.ones(1, 2, 2, 2)
     assert losses.perceptual([one, one], [other, 3 * other]).item() == 4
     assert losses.style([one, one], [other, other]).item() == pytest.approx(2 * 0.5)  # Gram of ones: 4 / (2·2·2)
+
+
+@pytest.mark.parametrize("span", [1.0, 2.0])
+def test_similarity_is_scikit_images(span: float) -> None:
+    import numpy as np
+    from skimage.metrics import structural_similarity
+
+    draws = np.random.default_rng(3)
+    one = draws.uniform(0, span, (2, 3, 24, 20))
+    other = np.clip(one + draws.normal(0, 0.1, one.shape), 0, span)
+    expected = []
+    for a, b in zip(one, other, strict=True):
+        options = {"channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+        full = structural_similarity(a, b, data_range=span, **options)[1]
+        expected.append(full[:, 5:-5, 5:-5].mean())  # places where the window fits
+    found = losses.ssim(torch.from_numpy(one), torch.from_numpy(other), span)
+    assert found.item() == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_similarity_of_equals_is_one() -> None:
+    images = torch.rand(1, 3, 16, 16)
+    assert losses.ssim(images, images, 1.0).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_cross_entropy_of_a_discriminator() -> None:
+    assert losses.real(torch.zeros(2, 1)).item() == pytest.approx(0.693147, abs=1e-6)
+    assert losses.real(torch.full((1, 1), 100.0)).item() == pytest.approx(0)
+    assert losses.fake(torch.full((1, 1), 2.0)).item() == pytest.approx(2.126928, abs=1e-6)

@@ -1,0 +1,1 @@
+"""Two-stage un-masking: find the mask, put noise in its place, and draw the face anew."""

@@ -1,0 +1,150 @@
+"""`occbench detect-mask`, as users type it."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import Result
+from PIL import Image
+
+from occbench.restoration import Restored, detection, trained
+
+Run = Callable[..., Result]
+Pixels = npt.NDArray[np.uint8]
+DLIB = ("--landmarks", "dlib")
+
+
+class Network:
+    """Stands for a trained run: blind, and it tells `level` in the lower middle of every crop."""
+
+    name, track, signature, size = "network", "blind", "network|v1", 64
+    notices = ()
+    level: ClassVar[int] = 255
+    tells: ClassVar[bool] = True
+
+    @classmethod
+    def open(cls, path: Path, device: str = "auto", features: bool = False) -> "Network":
+        return cls()
+
+    def restore(self, occluded: Pixels, mask: Pixels | None) -> Restored:
+        hole = np.zeros(occluded.shape[:3], np.uint8)
+        hole[:, 36:56, 20:44] = Network.level
+        return Restored(occluded.copy(), hole if Network.tells else None)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> type[Network]:
+    monkeypatch.setattr(trained, "Trained", Network)
+    monkeypatch.setattr(Network, "level", 255)
+    monkeypatch.setattr(Network, "tells", True)
+    return Network
+
+
+def found(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def test_a_hidden_face_has_a_probability_a_box_and_a_mask(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "found"
+    document = found(occbench("detect-mask", photos, "--run", tmp_path, *DLIB, "--out", out, "--sheet", "--json"))
+    assert document["photographs"] == document["hidden"] == 3
+    row = document["detections"][0]
+    assert row["image_id"] == "ann/1.png"
+    assert row["probability"] > 0.95
+    mask = np.array(Image.open(out / "masks" / "ann" / "1.png"))
+    assert mask.shape == (200, 200)
+    rows, columns = np.nonzero(mask >= 128)
+    assert [row["left"], row["top"], row["right"], row["bottom"]] == [
+        columns.min(),
+        rows.min(),
+        columns.max() + 1,
+        rows.max() + 1,
+    ]
+    assert (out / "sheet.png").exists()
+    with (out / "detections.csv").open(newline="") as file:
+        assert [(r["image_id"], r["hidden"], r["face"]) for r in csv.DictReader(file)] == [
+            (name, "True", "True") for name in ("ann/1.png", "ann/2.png", "bob/1.png")
+        ]
+
+
+def test_a_free_face_has_no_box(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    network.level = 0
+    document = found(occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB, "--json"))
+    assert document["hidden"] == 0
+    assert document["detections"][0]["probability"] == 0
+    assert document["detections"][0]["left"] is None
+
+
+def test_without_a_face_the_whole_photograph_is_looked_at(occbench: Run, network: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((60, 120, 3), 120, np.uint8)).save(tmp_path / "photos" / "wall.png")
+    document = found(occbench("detect-mask", tmp_path / "photos", "--run", tmp_path, *DLIB, "--json"))
+    row = document["detections"][0]
+    assert row["face"] is False
+    # 64 px for 120: the mask's columns 20 to 44, of rows 36 to 56 those that the photograph has (16 to 48 of the crop).
+    assert [row[side] for side in ("left", "top", "right", "bottom")] == pytest.approx([37.5, 37.5, 82.5, 60], abs=1.5)
+
+
+def test_lines_say_what_was_found(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    result = occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB)
+    assert "1.png: hidden 0.98" in result.stdout
+    assert "1 of 1 faces are hidden." in result.stdout
+
+
+def test_unreadable_photographs_are_rejects(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    (photos / "bob" / "2.png").write_bytes(b"no picture")
+    result = occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB, "--out", tmp_path / "found")
+    assert result.exit_code == 3
+    assert "2.png" in result.stderr
+    assert "2.png" in (tmp_path / "found" / "rejects.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--run"),
+        (("--run", ".", "--sheet"), "--out"),
+        (("--run", ".", "--threshold", "2"), "threshold"),
+        (("--run", ".", "--landmarks", "nobody"), "nobody"),
+        (("--run", ".", "--out", "ann"), "not empty"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(
+    occbench: Run, network: Any, photos: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(photos)
+    result = occbench("detect-mask", "bob", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_run_that_tells_no_masks_is_refused(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    network.tells = False
+    result = occbench("detect-mask", photos, "--run", tmp_path, *DLIB)
+    assert result.exit_code == 2
+    assert "two-stage" in result.stderr
+
+
+def test_a_run_that_is_told_the_mask_is_refused(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+    network.track = "given-mask"
+    try:
+        result = occbench("detect-mask", photos, "--run", tmp_path, *DLIB)
+    finally:
+        network.track = "blind"
+    assert result.exit_code == 2
+    assert "told where the mask is" in result.stderr
+
+
+@pytest.mark.parametrize(("share", "value", "expected"), [(0.05, 255, 1 / 1.02), (0.0, 0, 0.0), (1.0, 5, 0.495)])
+def test_probabilities_weigh_the_most_suspicious_pixels(share: float, value: int, expected: float) -> None:
+    mask = np.zeros(10_000, np.uint8)
+    mask[: int(share * mask.size)] = value
+    assert detection.probability(mask.reshape(100, 100)) == pytest.approx(expected, abs=1e-3)

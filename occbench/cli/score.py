@@ -23,6 +23,13 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="On which --run restores."
 )
+@click.option(
+    "--blend",
+    type=click.Choice(["none", "alpha", "poisson"]),
+    default="none",
+    show_default=True,
+    help="Score restorations put back into the photographs, as `occbench restore` does, instead of raw ones.",
+)
 @click.option("--name", metavar="NAME", help="What the leaderboard calls it.  [default: the method's name]")
 @click.option(
     "--track",
@@ -50,6 +57,7 @@ def score(
     method: str | None,
     trained: Path | None,
     device: str,
+    blend: str,
     name: str | None,
     track: str | None,
     split: str,
@@ -90,6 +98,8 @@ def score(
         raise UsageError(f"--name is shown in tables: up to {_LONGEST} printable characters, the first a letter or digit.")
     if predictions is None and (track is not None or allow_missing):
         raise UsageError("--track and --allow-missing are for --predictions: methods and runs declare their track, and miss none.")
+    if predictions is not None and blend != "none":
+        raise UsageError("--blend is for --method and --run: predictions are scored as they are.")
     if (embedder is None) != (embedder_sha256 is None):
         raise UsageError("--embedder and --embedder-sha256 belong together: the result names the network by its hash.")
     asked = None if metrics is None else [part.strip() for part in metrics.split(",") if part.strip()]
@@ -106,6 +116,7 @@ def score(
             method=method,
             trained=trained,
             device=device,
+            blend=blend,
             name=name,
             track=track or "blind",
             split=split,

@@ -83,7 +83,7 @@ def seamless(crop: Image, restored: Image, mask: Image | None, told: bool = Fals
         rim, untouched, decay = opacity(None, len(crop)) < 1, np.zeros(gap.shape[:2], np.bool_), 1 / (_REACH * unit)
     else:
         visible, decay = _distance(_hidden(mask, told)) > (unit * _GROW_TOLD if told else 0), 0.0
-        rim = visible & (_distance(~visible) <= _RIM * unit)
+        rim = visible & (_distance(~visible) <= max(_RIM * unit, 1.0))  # one pixel at least, or small crops would have no rim
         untouched = visible & (gap == 0).all(axis=2)
         step = _mean(crop, visible, _ACROSS * unit) - _mean(restored, ~visible, _ACROSS * unit)
         gap = np.where(untouched[..., None], step, gap)

@@ -9,6 +9,7 @@ from occbench import weights
 from occbench.atomic import writing
 from occbench.errors import InputError
 from occbench.manifest import MANIFEST, RECORDS, batches
+from occbench.restoration.blended import Blended
 from occbench.restoration.trained import Trained
 from occbench.scoring import result
 from occbench.scoring.given import FromFolder, FromMethod
@@ -30,6 +31,7 @@ def run(
     method: str | None = None,
     trained: Path | None = None,
     device: str = "auto",
+    blend: str = "none",
     name: str | None = None,
     track: str = "blind",
     split: str = "test",
@@ -49,6 +51,7 @@ def run(
         out: folder of the result. What an earlier run left there is replaced at the end; values it had finished are used.
         predictions, method, trained: what is scored; one of the three. `trained` is a run's folder, or a checkpoint.
         device: on which a run restores: `auto`, `cpu` or `cuda`.
+        blend: put what a method or run restores back into the occluded photographs first: `alpha` or `poisson`.
         name: of the method on the leaderboard; default the built-in method's, or baseline and variant of the run.
         track: of predictions, `blind` or `given-mask`.
         split: `train`, `val`, `test` or `all`.
@@ -85,6 +88,8 @@ def run(
         assert method is not None
         given = FromMethod.prepared(method, directory)
     if isinstance(given, FromMethod):
+        if blend != "none":
+            given = FromMethod(Blended(given.restorer, blend))
         name, track = name or given.restorer.name, given.restorer.track
     with writing(out):
         folder.mkdir(parents=True, exist_ok=True)

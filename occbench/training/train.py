@@ -108,13 +108,14 @@ def train(
         for network in (*baseline.networks.values(), *baseline.helpers.values()):
             network.to(where)
         feed = Feed(pairs, real, targets, baseline, recipe.settings, seed, where, share)
+        passed = 0 if before is None else before.count("step") // feed.iterations
+        total = steps or _last(baseline, recipe, stage, passed) * feed.iterations
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
         loop = Loop(recipe, baseline, feed, validation, out, {**facts, "notices": list(baseline.notices)}, precision, observer)
         done = 0 if before is None else loop.resume(before)
         if done:
             observer.say(f"going on after step {done}")
-        total = steps or _last(baseline, recipe, stage, done // feed.iterations) * feed.iterations
         loop.train(done, total, workers)
     return {
         "baseline": recipe.baseline,

@@ -50,8 +50,9 @@ def test_json_is_the_document(occbench: Run, data: Path, tmp_path: Path) -> None
         (("--method", "telea", "--track", "blind"), "declare their track"),
         (("--method", "telea", "--name", "=1+1"), "the first a letter or digit"),
         (("--method", "telea", "--embedder", __file__), "belong together"),
+        (("--predictions", ".", "--name", "x", "--blend", "alpha"), "--blend is for"),
     ],
-    ids=["nothing", "method", "metric", "track", "name", "embedder"],
+    ids=["nothing", "method", "metric", "track", "name", "embedder", "blend"],
 )
 def test_wrong_usage(occbench: Run, data: Path, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
     result = occbench("score", "--data", data, "--out", tmp_path / "r", "--split", "all", "--cache", tmp_path, *options)

@@ -121,3 +121,40 @@ def test_export(occbench: Run, trained: Result, tmp_path: Path) -> None:
     result = occbench("export", "--run", tmp_path / "run", "--onnx", tmp_path / "x.onnx", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["difference"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("baseline", "arguments", "said"),
+    [
+        ("two-stage", ["--stage", "mask", "--steps", "3"], "both say when to end"),
+        ("two-stage", ["--stage", "nose"], "its stages are mask, face"),
+        ("context-encoder", ["--stage", "mask"], "it has no stages"),
+    ],
+)
+def test_wrong_stages(occbench: Run, data: Path, tmp_path: Path, baseline: str, arguments: list[str], said: str) -> None:
+    small = ["--set", "size=64", "--set", "base=2", "--set", "batch_size=4", "--device", "cpu", "--cache", tmp_path / "cache"]
+    result = occbench("train-baseline", baseline, "--data", data, "--out", tmp_path / "run", *small, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_stages_by_name(occbench: Run, data: Path, tmp_path: Path) -> None:
+    """`--stage all` is what happens without it."""
+    small = [part for change in ("size=64", "base=2", "batch_size=8", "mask_epochs=1", "epochs=2") for part in ("--set", change)]
+    options = [
+        "--data",
+        data,
+        "--out",
+        tmp_path / "run",
+        "--device",
+        "cpu",
+        "--cache",
+        tmp_path / "cache",
+        "--stage",
+        "all",
+        "--json",
+    ]
+    document = json.loads(occbench("train-baseline", "two-stage", *options, *small, "--stage", "all").stdout)
+    assert document["step"] % 2 == 0
+    assert document["best"]["psnr_mask"] > 0

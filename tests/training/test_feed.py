@@ -220,3 +220,22 @@ def test_a_reader_that_stops_early_leaves_no_thread(pairs: Make) -> None:
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_colours_change_alike_and_masks_do_not(pairs: Make) -> None:
+    """Occluded and clean picture of these pairs are equal, and stay so; other pairs get other colours."""
+    data = pairs(16, 32)
+    plain, coloured = (next(feed(data, f"augment.colour={by}").batches(1, 1))[1][0] for by in (0, 0.3))
+    assert torch.equal(coloured.occluded, coloured.clean)
+    assert torch.equal(coloured.mask, plain.mask)
+    assert coloured.clean.min() >= 0
+    assert coloured.clean.max() <= 1
+    change = (coloured.clean - plain.clean).mean((1, 2, 3))
+    assert len({round(value, 4) for value in change.tolist()}) == len(change)
+
+
+def test_colours_leave_the_other_draws_alone(pairs: Make) -> None:
+    data = pairs(16, 48)
+    flips = ("augment.crop=true", "augment.flip=true")
+    plain, coloured = (next(feed(data, *flips, *more).batches(1, 1))[1][0] for more in ((), ("augment.colour=0.2",)))
+    assert torch.equal(plain.mask, coloured.mask)

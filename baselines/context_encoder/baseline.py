@@ -6,7 +6,6 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam, Optimizer
 
 from occbench.baselines.context_encoder import holes
@@ -19,6 +18,7 @@ from occbench.baselines.context_encoder.networks import (
 )
 from occbench.errors import UsageError
 from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, recipe
+from occbench.training import losses as terms
 
 _LEAST = 1e-12  # inside the seed's logarithms
 
@@ -160,13 +160,13 @@ class ContextEncoder(Baseline):
         real = self.discriminator(self._real(batch))
         fake = self.discriminator(self._fake(batch).detach())
         weight = self.settings.weights.adversarial
-        return {"d_real": weight * F.softplus(-real).mean(), "d_fake": weight * F.softplus(fake).mean()}
+        return {name: weight * term for name, term in terms.judged("d", real, fake).items()}
 
     def _generator(self, batch: Batch) -> Losses:
         weights = self.settings.weights
         losses = {"reconstruction": weights.reconstruction * self._reconstruction(batch)}
         if weights.adversarial:
-            losses["adversarial"] = weights.adversarial * F.softplus(-self.discriminator(self._fake(batch))).mean()
+            losses["adversarial"] = weights.adversarial * terms.real(self.discriminator(self._fake(batch)))
         return losses
 
     def _together(self, batch: Batch) -> Losses:

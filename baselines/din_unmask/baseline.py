@@ -6,14 +6,15 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from occbench.baselines.din_unmask.networks import DEPTH, Discriminator, UNet, opened
 from occbench.errors import UsageError
-from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, perceptual, recipe
+from occbench.training import Batch, Losses, Moment, Phase, Restoration, perceptual, recipe
 from occbench.training import losses as terms
 from occbench.training.layers import multiple
-from occbench.training.segmentation import look, target
+from occbench.training.segmentation import examples, look
+from occbench.training.staged import Staged, adams
 
 THRESHOLD = 220 / 255  # of the map's probability
 
@@ -37,6 +38,7 @@ class Settings(recipe.Settings):
 
     Attributes:
         map_epochs: the first of the epochs, for the map module.
+        negatives: the map module also sees each batch's clean pictures, on which there is nothing to find.
         mask_after: epochs of the second stage before the discriminator of the mask's region joins.
         base, d_base: channels of the stems of U-Nets and discriminators.
         edit_lr: the editing generator's learning rate; `optimizer.lr` is the map module's.
@@ -46,6 +48,7 @@ class Settings(recipe.Settings):
     """
 
     map_epochs: int
+    negatives: bool
     mask_after: int
     base: int
     d_base: int
@@ -55,20 +58,22 @@ class Settings(recipe.Settings):
     weights: Weights
 
 
-class DinUnmask(Baseline):
+class DinUnmask(Staged):
     """`din-unmask`: a map of the mask, then an editing generator judged whole and, later, where the mask was (Din et al. 2020)."""
 
     settings_type = Settings
     track = "blind"
+    stage_names = ("map", "edit")
     restoring = ("map", "generator")
     channels_last = False
 
     def __init__(self, settings: Settings, labels: int) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
+        self.check_stages()
         if not multiple(settings.size, 2**DEPTH) or settings.size < 64:
             raise UsageError(f"din-unmask needs a size that is a multiple of {2**DEPTH}, from 64 on, not {settings.size}.")
-        if settings.map_epochs > settings.epochs or min(settings.base, settings.d_base) < 1:
-            raise UsageError("map_epochs are the first of the epochs, so not more; base and d_base are at least 1.")
+        if min(settings.base, settings.d_base) < 1:
+            raise UsageError("base and d_base are at least 1.")
         self.map = UNet(3, 1, settings.base)
         self.generator = UNet(6, 3, settings.base, editing=True)
         self.map_judge = Discriminator(4, settings.d_base)
@@ -80,35 +85,29 @@ class DinUnmask(Baseline):
             "whole_discriminator": self.whole,
             "mask_discriminator": self.region,
         }
-        if settings.random_features:
+        if settings.random_features and settings.weights.perceptual:
             self.notices = (perceptual.random_notice("vgg16-relu", "Din et al.'s"),)
 
     @cached_property
     def helpers(self) -> Mapping[str, nn.Module]:  # type: ignore[override]
         """The perceptual network, opened when it is first asked for: whoever only restores needs none."""
+        if not self.settings.weights.perceptual:
+            return {}
         return {"features": perceptual.features("vgg16-relu", random=self.settings.random_features)}
 
     @property
-    def stages(self) -> Mapping[str, int]:
-        """See `Baseline.stages`."""
-        return {"map": self.settings.map_epochs, "edit": self.settings.epochs}
-
-    def judge(self, moment: Moment) -> str:
-        """Overlap while the map module learns."""
-        return "iou" if self._mapping(moment) else super().judge(moment)
+    def finding_epochs(self) -> int:
+        """The map module's."""
+        return self.settings.map_epochs
 
     def optimizers(self) -> dict[str, Optimizer]:
         """See `Baseline.optimizers`."""
         adam = self.settings.optimizer
-        rates = {"map": adam.lr, "map_discriminator": adam.lr, "generator": self.settings.edit_lr}
-        return {
-            name: Adam(network.parameters(), rates.get(name, adam.d_lr), (adam.beta1, adam.beta2))
-            for name, network in self.networks.items()
-        }
+        return adams(self.networks, adam, {"map": adam.lr, "map_discriminator": adam.lr, "generator": self.settings.edit_lr})
 
     def phases(self, moment: Moment) -> Sequence[Phase]:
         """The map module with its discriminator; later those that judge the editing generator, and it."""
-        if self._mapping(moment):
+        if self.finds(moment):
             return [Phase("map_discriminator", self._judge_map), Phase("map", self._map)]
         late = [Phase("mask_discriminator", self._judge_region)] if self.focuses(moment) else []
         generator = Phase("generator", self._focused if late else self._generator)
@@ -120,10 +119,11 @@ class DinUnmask(Baseline):
 
     def begin(self, batch: Batch, moment: Moment) -> None:
         """Run what is trained, once for all phases."""
-        photo, clean = batch.occluded * 2 - 1, batch.clean * 2 - 1
-        if self._mapping(moment):
-            batch.memo |= {"photo": photo, "found": self.map(photo)}
+        if self.finds(moment):
+            photo, wanted = examples(batch, negatives=self.settings.negatives)
+            batch.memo |= {"photo": photo, "wanted": wanted[:, :1], "found": self.map(photo)}
             return
+        photo, clean = batch.occluded * 2 - 1, batch.clean * 2 - 1
         chosen = self._chosen(look(self.map, photo, frozen=False))  # instance norms: no statistics that could change
         made = self.generator(_beside(photo, chosen))
         batch.memo |= {"photo": photo, "clean": clean, "chosen": chosen, "made": made}
@@ -143,44 +143,39 @@ class DinUnmask(Baseline):
         """A map (B, 1, S, S) of 0 and 1, without specks, from one in [-1, 1]."""
         return opened(((found + 1) / 2 > THRESHOLD).to(found.dtype))
 
-    def _mapping(self, moment: Moment) -> bool:
-        return moment.epoch <= self.settings.map_epochs
-
     def _judge_map(self, batch: Batch) -> Losses:
-        photo, wanted = batch.memo["photo"], target(batch.mask)[:, :1]
-        real = self.map_judge(torch.cat([photo, wanted], dim=1))
-        fake = self.map_judge(torch.cat([photo, batch.memo["found"].detach()], dim=1))
-        return {"map_real": terms.real(real), "map_fake": terms.fake(fake)}
+        memo = batch.memo
+        shown = (torch.cat([memo["photo"], found], dim=1) for found in (memo["wanted"], memo["found"].detach()))
+        return terms.judged("map", *map(self.map_judge, shown))
 
     def _map(self, batch: Batch) -> Losses:
-        weights, found = self.settings.weights, batch.memo["found"]
-        judged = self.map_judge(torch.cat([batch.memo["photo"], found], dim=1))
-        wanted = target(batch.mask)[:, :1]
+        weights, memo = self.settings.weights, batch.memo
+        judged = self.map_judge(torch.cat([memo["photo"], memo["found"]], dim=1))
         return {
             "map_adversarial": weights.map_adversarial * terms.real(judged),
-            "map_l1": weights.map_l1 * (found - wanted).abs().mean(),
+            "map_l1": weights.map_l1 * (memo["found"] - memo["wanted"]).abs().mean(),
         }
 
     def _judge_whole(self, batch: Batch) -> Losses:
         memo = batch.memo
-        real, fake = (self.whole(self._shown(memo, picture)) for picture in (memo["clean"], memo["made"].detach()))
-        return {"whole_real": terms.real(real), "whole_fake": terms.fake(fake)}
+        return terms.judged("whole", *(self.whole(self._shown(memo, seen)) for seen in (memo["clean"], memo["made"].detach())))
 
     def _judge_region(self, batch: Batch) -> Losses:
         memo = batch.memo
-        real, fake = (self.region(self.regional(memo, picture)) for picture in (memo["clean"], memo["made"].detach()))
-        return {"mask_real": terms.real(real), "mask_fake": terms.fake(fake)}
+        return terms.judged("mask", *(self.region(self.regional(memo, seen)) for seen in (memo["clean"], memo["made"].detach())))
 
     def _generator(self, batch: Batch) -> Losses:
         weights, memo = self.settings.weights, batch.memo
         made, clean = memo["made"], memo["clean"]
-        taps = self.helpers["features"]
-        return {
+        losses = {
             "l1": weights.l1 * (made - clean).abs().mean(),
             "dissimilarity": weights.dissimilarity * (1 - terms.ssim(made, clean, 2.0)),
-            "perceptual": weights.perceptual * terms.perceptual(taps(made), [tap.detach() for tap in taps(clean)]),
             "adversarial_whole": weights.adversarial_whole * terms.real(self.whole(self._shown(memo, made))),
         }
+        if weights.perceptual:
+            taps = self.helpers["features"]
+            losses["perceptual"] = weights.perceptual * terms.perceptual(taps(made), [tap.detach() for tap in taps(clean)])
+        return losses
 
     def _focused(self, batch: Batch) -> Losses:
         judged = self.region(self.regional(batch.memo, batch.memo["made"]))

@@ -1,19 +1,20 @@
 """The double discriminator's losses and updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from occbench.baselines.double_discriminator.networks import Generator, Output, PatchDiscriminator, VectorDiscriminator
 from occbench.errors import UsageError
-from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, recipe, segmentation, windows
+from occbench.training import Batch, Losses, Moment, Phase, Restoration, recipe, segmentation, windows
 from occbench.training import losses as terms
-from occbench.training.layers import bounded, multiple, normal
+from occbench.training.layers import multiple, normal
+from occbench.training.staged import Staged, adams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ class Settings(recipe.Settings):
     Attributes:
         output: the generator draws `whole` pictures, or the `window` alone.
         window: half as wide as the picture, on the `mask`, or in the lower middle (`fixed`), as in the seed.
-        detector_epochs: the first of the epochs, for the network that finds the mask; where windows are fixed, there is none.
+        detector_epochs: the first of the epochs, for the network that finds the mask. Where windows are fixed there is none, and
+            this counts for nothing.
         detector_base: channels of its first layer.
         judges: discriminators give a `vector` (one probability, cross-entropy) or score each `patch` (squared error).
         base, bottleneck: widths of the generator; `base` of the discriminators, too.
@@ -61,25 +63,24 @@ class Settings(recipe.Settings):
     weights: Weights
 
 
-class DoubleDiscriminator(Baseline):
+class DoubleDiscriminator(Staged):
     """`double-discriminator`: one discriminator for the picture, one for a window on the mask (seed 004, "Uncover your mask")."""
 
     settings_type = Settings
     track = "blind"
+    stage_names = ("detector", "face")
     channels_last = False
 
     def __init__(self, settings: Settings, labels: int) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
+        self.check_stages()
         size, weights = settings.size, settings.weights
         if size < 128 or not multiple(size, 64):
             raise UsageError(f"double-discriminator needs a size that is a multiple of 64, from 128 on, not {size}.")
         if min(settings.base, settings.bottleneck, settings.detector_base) < 1 or settings.epsilon <= 0:
             raise UsageError("base, bottleneck and detector_base are at least 1, and epsilon is more than 0.")
-        if settings.detector_epochs > settings.epochs or (settings.window == "fixed") != (settings.detector_epochs == 0):
-            raise UsageError(
-                "detector_epochs are the first of the epochs where window=mask, so from 1 on and not more than those; with "
-                "window=fixed there is no detector, and detector_epochs is 0."
-            )
+        if settings.window == "mask" and settings.detector_epochs < 1:
+            raise UsageError("window=mask needs a detector: detector_epochs is at least 1 then.")
         of_whole = (weights.adversarial_whole, weights.l1_whole, weights.mse_whole, weights.entropy_whole)
         if settings.output == "window" and any(of_whole):
             raise UsageError("output=window draws no whole pictures: the weights of the whole (l1_whole, ...) are 0 then.")
@@ -104,35 +105,25 @@ class DoubleDiscriminator(Baseline):
         return ("detector", "generator") if "detector" in self.networks else ("generator",)
 
     @property
-    def stages(self) -> Mapping[str, int]:
-        """See `Baseline.stages`."""
-        if not self.settings.detector_epochs:
-            return {}
-        return {"detector": self.settings.detector_epochs, "face": self.settings.epochs}
-
-    def judge(self, moment: Moment) -> str:
-        """Overlap while the detector learns."""
-        return "iou" if self._finding(moment) else super().judge(moment)
+    def finding_epochs(self) -> int:
+        """The detector's."""
+        return self.settings.detector_epochs if self.settings.window == "mask" else 0
 
     def optimizers(self) -> dict[str, Optimizer]:
         """See `Baseline.optimizers`."""
         adam = self.settings.optimizer
-        rates = {"generator": adam.lr, "detector": adam.lr}
-        return {
-            name: bounded(Adam(network.parameters(), rates.get(name, adam.d_lr), (adam.beta1, adam.beta2)), network)
-            for name, network in self.networks.items()
-        }
+        return adams(self.networks, adam, {"generator": adam.lr, "detector": adam.lr})
 
     def phases(self, moment: Moment) -> Sequence[Phase]:
         """The detector alone; later G and then its judges, as in the seed."""
-        if self._finding(moment):
+        if self.finds(moment):
             return [Phase("detector", self._detector)]
         judged = {"global": self._global, "local": self._local}
         return [Phase("generator", self._generator), *(Phase(n, losses) for n, losses in judged.items() if n in self.networks)]
 
     def begin(self, batch: Batch, moment: Moment) -> None:
         """Run G, and place the windows, once for all phases. Where the mask is, the pair says."""
-        if self._finding(moment):
+        if self.finds(moment):
             return
         made, clean = self.generator(batch.occluded * 2 - 1), batch.clean * 2 - 1
         fixed = self.settings.window == "fixed"
@@ -145,46 +136,43 @@ class DoubleDiscriminator(Baseline):
         pictures = occluded * 2 - 1
         made = self.generator(pictures)
         told = None
-        corner = windows.lower_middle(len(pictures), self.settings.size).to(pictures.device)
         if "detector" in self.networks:
             found = self.networks["detector"](pictures)
             told = segmentation.probability(found).to(occluded.dtype)
-            corner = windows.on_masks((found.mean(1, keepdim=True) > segmentation.THRESHOLD).float())
         if self.settings.output == "window":
+            if told is None:
+                corner = windows.lower_middle(pictures.shape[0], self.settings.size).to(pictures.device)
+            else:
+                corner = windows.on_masks((found.mean(1, keepdim=True) > segmentation.THRESHOLD).float())
             made = windows.put(pictures, made.to(pictures), corner)
         return Restoration(((made + 1) / 2).to(occluded.dtype), told)
 
-    def _finding(self, moment: Moment) -> bool:
-        return moment.epoch <= self.settings.detector_epochs
-
     def _detector(self, batch: Batch) -> Losses:
-        pictures, wanted = segmentation.examples(batch, negatives=True)
         weights = self.settings.weights
-        found = self.networks["detector"](pictures)
-        return segmentation.losses(found, wanted, cross_entropy=weights.mask_entropy, l1=weights.mask_l1)
+        return segmentation.step(self.networks["detector"], batch, weights.mask_entropy, weights.mask_l1)
 
     def _generator(self, batch: Batch) -> Losses:
-        weights, memo = self.settings.weights, batch.memo
-        losses: Losses = {}
+        memo, losses = batch.memo, Losses()
         for name, where, made, clean in (
             ("global", "whole", memo["made"], memo["clean"]),
             ("local", "window", memo["patch"], memo["clean_patch"]),
         ):
-            if name in self.networks:
-                losses[f"adversarial_{where}"] = self._real(self.networks[name](made))
-            if made.shape == clean.shape:
-                losses[f"l1_{where}"] = F.l1_loss(made, clean)
-                losses[f"mse_{where}"] = F.mse_loss(made, clean)
-                losses[f"entropy_{where}"] = self._entropy(made, clean)
-        return {name: getattr(weights, name) * term for name, term in losses.items() if getattr(weights, name)}
+            weights = {kind: getattr(self.settings.weights, f"{kind}_{where}") for kind in ("adversarial", "l1", "mse", "entropy")}
+            compared = {"l1": F.l1_loss, "mse": F.mse_loss, "entropy": self.entropy}
+            if weights["adversarial"]:
+                losses[f"adversarial_{where}"] = weights["adversarial"] * self._real(self.networks[name](made))
+            losses |= {f"{kind}_{where}": weights[kind] * term(made, clean) for kind, term in compared.items() if weights[kind]}
+        return losses
 
-    def _entropy(self, made: Tensor, clean: Tensor) -> Tensor:
-        """Cross-entropy of colours, taken for probabilities."""
+    def entropy(self, made: Tensor, clean: Tensor) -> Tensor:
+        """Cross-entropy of colours, taken for probabilities: pictures of one shape, in [-1, 1]."""
         with torch.autocast(made.device.type, enabled=False):
             found, wanted = made.float(), (clean.float() + 1) / 2
             if self.settings.entropy == "as-coded":
                 return F.binary_cross_entropy_with_logits(found, wanted)
-            return F.binary_cross_entropy((found + 1) / 2, wanted)
+            # Not torch's own, which breaks off at NaN before the loop can say what went wrong.
+            shown, hidden = ((share / 2).clamp(min=1e-12).log() for share in (1 + found, 1 - found))
+            return -(wanted * shown + (1 - wanted) * hidden).mean()
 
     def _global(self, batch: Batch) -> Losses:
         return self._judged("global", batch.memo["clean"], batch.memo["made"])

@@ -1,18 +1,19 @@
 """Two-stage un-masking's losses and updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from occbench.baselines.two_stage.networks import DEPTH, FaceDiscriminator, face_generator, noisy
 from occbench.errors import UsageError
-from occbench.training import Baseline, Batch, Losses, Moment, Phase, Restoration, recipe, segmentation
+from occbench.training import Batch, Losses, Moment, Phase, Restoration, recipe, segmentation
 from occbench.training import losses as terms
-from occbench.training.layers import bounded, multiple, normal
+from occbench.training.layers import multiple, normal
+from occbench.training.staged import Staged, adams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,20 +54,22 @@ class Settings(recipe.Settings):
     weights: Weights
 
 
-class TwoStage(Baseline):
+class TwoStage(Staged):
     """`two-stage`: find the mask, put noise in its place, and draw the face anew (seed 001, after Din et al. 2020)."""
 
     settings_type = Settings
     track = "blind"
+    stage_names = ("mask", "face")
     restoring = ("mask", "generator")
     channels_last = False
 
     def __init__(self, settings: Settings, labels: int) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
+        self.check_stages()
         if not multiple(settings.size, 2**DEPTH):
             raise UsageError(f"two-stage needs a size that is a multiple of {2**DEPTH} (64, 128, ...), not {settings.size}.")
-        if not 0 <= settings.mask_epochs <= settings.epochs or settings.base < 1:
-            raise UsageError("mask_epochs are the first of the epochs, so not more; base is at least 1.")
+        if settings.base < 1:
+            raise UsageError("base is at least 1.")
         running = settings.statistics == "running"
         self.mask = segmentation.network(settings.base, running=running)
         self.generator = face_generator(settings.base, running=running)
@@ -78,32 +81,24 @@ class TwoStage(Baseline):
         self._noise = _noise(1, settings.size, torch.Generator().manual_seed(0))
 
     @property
-    def stages(self) -> Mapping[str, int]:
-        """See `Baseline.stages`."""
-        return {"mask": self.settings.mask_epochs, "face": self.settings.epochs}
-
-    def judge(self, moment: Moment) -> str:
-        """Overlap while Mask G learns."""
-        return "iou" if self._finding(moment) else super().judge(moment)
+    def finding_epochs(self) -> int:
+        """Mask G's."""
+        return self.settings.mask_epochs
 
     def optimizers(self) -> dict[str, Optimizer]:
         """See `Baseline.optimizers`."""
         adam = self.settings.optimizer
-        rates = {"mask": adam.lr, "discriminator": adam.d_lr, "generator": adam.lr}
-        return {
-            name: bounded(Adam(self.networks[name].parameters(), rate, (adam.beta1, adam.beta2)), self.networks[name])
-            for name, rate in rates.items()
-        }
+        return adams(self.networks, adam, {"mask": adam.lr, "generator": adam.lr})
 
     def phases(self, moment: Moment) -> Sequence[Phase]:
         """Mask G alone; later Face D and Face G, and Mask G as it is."""
-        if self._finding(moment):
+        if self.finds(moment):
             return [Phase("mask", self._mask)]
         return [Phase("discriminator", self._discriminator), Phase("generator", self._generator)]
 
     def begin(self, batch: Batch, moment: Moment) -> None:
         """Find the mask, fill it with noise, and run Face G, once for both phases."""
-        if self._finding(moment):
+        if self.finds(moment):
             return
         pictures = batch.occluded * 2 - 1
         found = segmentation.look(self.mask, pictures, frozen=self.settings.statistics == "running")
@@ -123,25 +118,17 @@ class TwoStage(Baseline):
             {"noisy": (seen + 1) / 2},
         )
 
-    def _finding(self, moment: Moment) -> bool:
-        return moment.epoch <= self.settings.mask_epochs
-
     def _mask(self, batch: Batch) -> Losses:
-        settings = self.settings
-        pictures, wanted = segmentation.examples(batch, negatives=settings.negatives)
-        return segmentation.losses(
-            self.mask(pictures),
-            wanted,
-            cross_entropy=settings.weights.mask_entropy,
-            l1=settings.weights.mask_l1,
-            signed=settings.signed_targets,
+        weights, negatives = self.settings.weights, self.settings.negatives
+        return segmentation.step(
+            self.mask, batch, weights.mask_entropy, weights.mask_l1, negatives=negatives, signed=self.settings.signed_targets
         )
 
     def _discriminator(self, batch: Batch) -> Losses:
         seen = batch.memo["seen"]
         real = self.discriminator.judge(seen, batch.clean * 2 - 1)
         fake = self.discriminator.judge(seen, batch.memo["made"].detach())
-        return {"d_real": terms.real(real), "d_fake": terms.fake(fake)}
+        return terms.judged("d", real, fake)
 
     def _generator(self, batch: Batch) -> Losses:
         weights, made, clean = self.settings.weights, batch.memo["made"], batch.clean * 2 - 1

@@ -47,9 +47,10 @@ def detect_mask(
     """Say of each photograph whether its largest face is hidden by a mask: a probability, a box, and with --out the mask itself.
     INPUT is a photograph, or a folder: all photographs in it and below.
 
-    The network is the first stage of an un-masking baseline (`two-stage`, `din-unmask`, `double-discriminator`), or `oa-gan`. It
-    was trained on drawn occluders, and it has no opinion of what it never saw. Where no face is found, the whole photograph is
-    taken for a loose crop of one, and the column `face` is false.
+    The network is the first stage of an un-masking baseline: `two-stage`, `din-unmask` or `double-discriminator`. It was trained on
+    drawn occluders, and it has no opinion of what it never saw. The middle of the probability's scale was set on `two-stage`; for
+    other runs look for a --threshold of their own. (`oa-gan` tells masks too, but never saw a face without any.) Where no face is
+    found, the whole photograph is taken for a loose crop of one, and `face` is false.
 
     \b
     Examples:
@@ -90,7 +91,7 @@ def detect_mask(
             sheet=sheet,
             progress=lambda done: bar.update(task, advance=done),
         )
-    document = summary.document() | {"method": loaded.name, "threshold": threshold, "out": None if out is None else str(out)}
+    document = summary.document() | {"method": loaded.name, "threshold": threshold, "notices": list(loaded.notices)}
     if as_json:
         click.echo(json.dumps(document, indent=2))
     else:
@@ -98,7 +99,9 @@ def detect_mask(
             box = "" if row["left"] is None else f"  box {row['left']},{row['top']},{row['right']},{row['bottom']}"
             note = "" if row["face"] else "  (no face found; the whole photograph)"
             click.echo(f"{row['image_id']}: {'hidden' if row['hidden'] else 'free'} {row['probability']:.3f}{box}{note}")
-        click.echo(f"{document['hidden']} of {len(summary.rows)} faces are hidden.")
+        click.echo(f"{document['hidden']} of {len(summary.rows)} photographs show a hidden face.")
+    for notice in loaded.notices:
+        click.echo(f"note: {notice}", err=True)
     if summary.rejects:
         for reject in summary.rejects:
             click.echo(f"{reject.image_id}: {reject.detail}", err=True)

@@ -37,7 +37,7 @@ class Blended:
     @property
     def signature(self) -> str:
         """The method's, and how it is blended."""
-        return f"{self.method.signature}|blend:{self.blend}"
+        return f"{self.method.signature}|blend:{self.blend}|v1"
 
     def prepare(self, examples: Examples) -> Self:
         """With the method prepared."""

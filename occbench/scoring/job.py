@@ -7,8 +7,9 @@ from pathlib import Path
 
 from occbench import weights
 from occbench.atomic import writing
-from occbench.errors import InputError
+from occbench.errors import InputError, UsageError
 from occbench.manifest import MANIFEST, RECORDS, batches
+from occbench.restoration.blend import BLENDS
 from occbench.restoration.blended import Blended
 from occbench.restoration.trained import Trained
 from occbench.scoring import result
@@ -71,6 +72,8 @@ def run(
         UsageError, InputError: nothing can be scored; values that were finished are kept.
         RunError: the disk or a process failed.
     """
+    if blend not in BLENDS:
+        raise UsageError(f"There is no blend {blend!r}: choose from {', '.join(BLENDS)}.")
     chosen, pairs = plan(metrics, seed, embedder), open_split(directory, split)
     folder, kept = out / RECORDS, (cache or weights.user_cache()) / "scores"
     missing: tuple[str, ...] = ()

@@ -164,6 +164,11 @@ def load(path: Path) -> Checkpoint:
             raise InputError(f"{path}: checkpoint format {header['format']!r}; this occbench reads {_FORMAT}.")
         document, facts = header["recipe"], dict(header["facts"])
         fit = all(isinstance(facts.get(name, kind()), kind) for name, kind in _KINDS.items())
+        fit = fit and all(type(count) is int and 0 <= count < 1 << 31 for count in facts.get("averaged", {}).values())
+        fit = fit and all(
+            isinstance(value, (int, float)) for name in ("validation", "best") for value in facts.get(name, {}).values()
+        )
+        fit = fit and 0 < facts.get("best", {}).get("step", 1) < 1 << 31
         if not fit or any(isinstance(facts.get(name), int) and facts[name] > most for name, most in _MOST.items()):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -117,7 +117,7 @@ class Loop:
         before.load_optimizers(self._optimizers)
         step, counts = before.count("step"), before.facts.get("averaged", {})
         for name, averaged in self._averages.items():
-            averaged.n_averaged.fill_(int(counts.get(name, step)))
+            averaged.n_averaged.fill_(counts.get(name, step))
         self.measured, self.best = before.facts.get("validation", {}), before.facts.get("best", {})
         self._epoch = Means.of(before.facts.get("epoch_sums", {}))
         self._facts["step"] = step
@@ -143,7 +143,7 @@ class Loop:
         journal = Journal(self._out, done) if self._leads else None
         logged, clock = done, time.monotonic()
         for moment, parts in self._feed.batches(done + 1, total, workers):
-            if moment.iteration == 1 and moment.epoch - 1 in self._baseline.stages.values():
+            if moment.iteration == 1 and moment.epoch - 1 in list(self._baseline.stages.values())[:-1]:
                 self._settle()
             self._step(moment, parts)
             step = moment.step

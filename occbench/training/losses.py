@@ -73,6 +73,11 @@ def fake(logits: Tensor) -> Tensor:
     return F.softplus(logits).mean()
 
 
+def judged(name: str, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
+    """Both halves of a discriminator's cross-entropy, as terms `<name>_real` and `<name>_fake`."""
+    return {f"{name}_real": real(on_real), f"{name}_fake": fake(on_fake)}
+
+
 def ssim(one: Tensor, other: Tensor, span: float) -> Tensor:
     """Structural similarity (Wang et al. 2004), averaged over everything: Gaussian window of 11 px, σ 1.5, no padding.
 

@@ -60,6 +60,14 @@ def examples(batch: Batch, *, negatives: bool) -> tuple[Tensor, Tensor]:
     return pictures, wanted
 
 
+def step(
+    network: nn.Module, batch: Batch, cross_entropy: float, l1: float, *, negatives: bool = True, signed: bool = False
+) -> Losses:
+    """The loss terms of a step of Mask G; see `examples` and `losses`."""
+    pictures, wanted = examples(batch, negatives=negatives)
+    return losses(network(pictures), wanted, cross_entropy=cross_entropy, l1=l1, signed=signed)
+
+
 def probability(found: Tensor) -> Tensor:
     """Maps (B, 3, S, S) to one probability a pixel (B, 1, S, S)."""
     return (found.float().mean(1, keepdim=True) + 1) / 2

@@ -34,7 +34,7 @@ def on_masks(masks: Tensor) -> Tensor:
     found = boxes(masks)
     middle = (found[:, :2] + found[:, 2:]) / 2
     empty = found[:, 2] <= found[:, 0]
-    return torch.where(empty[:, None], lower_middle(len(masks), size).to(masks.device), corners(middle, size))
+    return torch.where(empty[:, None], lower_middle(masks.shape[0], size).to(masks.device), corners(middle, size))
 
 
 def lower_middle(count: int, size: int) -> Tensor:
@@ -45,14 +45,14 @@ def lower_middle(count: int, size: int) -> Tensor:
 def cut(images: Tensor, corner: Tensor) -> Tensor:
     """Windows (B, C, S/2, S/2) of pictures (B, C, S, S), each with its upper left corner (B, 2). Gradients go through."""
     rows, columns = _places(images.shape[-1], corner)
-    return images[torch.arange(len(images), device=images.device)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
+    return images[torch.arange(images.shape[0], device=images.device)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
 
 
 def put(images: Tensor, windows: Tensor, corner: Tensor) -> Tensor:
     """Pictures (B, C, S, S) with windows (B, C, S/2, S/2) in their places."""
     rows, columns = _places(images.shape[-1], corner)
     changed = images.clone()
-    changed[torch.arange(len(images), device=images.device)[:, None, None], :, rows, columns] = windows.permute(0, 2, 3, 1)
+    changed[torch.arange(images.shape[0], device=images.device)[:, None, None], :, rows, columns] = windows.permute(0, 2, 3, 1)
     return changed
 
 

@@ -1,6 +1,6 @@
 """The baselines that learn in stages, in the loop: resumed to the bit across stages, and able to learn sixteen faces by heart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +34,9 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`run(name, out=None, **options)`: train a tiny one, or go on with the run in `out`."""
     cache = tmp_path_factory.mktemp("cache")
 
-    def run(name: str, out: Path | None = None, **options: object) -> Path:
+    def run(name: str, out: Path | None = None, changes: Sequence[str] = (), **options: object) -> Path:
         into = out or tmp_path_factory.mktemp("runs") / "run"
-        recipe = resolve(name, changes=[*TINY[name], *COMMON])
+        recipe = resolve(name, changes=[*TINY[name], *COMMON, *changes])
         train(recipe, data, into, resume=out is not None, device="cpu", cache=cache, **options)  # type: ignore[arg-type]
         return into
 
@@ -75,6 +75,37 @@ def test_a_finished_stage_is_left_alone(run: Run) -> None:
     for key in masks:
         assert torch.equal(after[f"averages.{key}"], before[f"averages.{key}"]), key
         assert torch.equal(after[f"networks.{key}"], before[f"averages.{key}"]), key
+
+
+def test_after_the_last_stage_nothing_settles(run: Run) -> None:
+    """Beyond the recipe's epochs, networks go on from where they are, not from their averages."""
+    done = run("two-stage")
+    before = load_file(done / LAST)
+    epochs = load(done / LAST).count("step")
+    run("two-stage", done, steps=epochs + 1)
+    after = load_file(done / LAST)
+    keys = [key.removeprefix("averages.") for key in before if key.startswith("averages.generator.") and key.endswith("weight")]
+
+    def moved(one: str) -> float:
+        return max(float((after[f"networks.{key}"] - before[f"{one}.{key}"]).abs().max()) for key in keys)
+
+    assert moved("networks") < moved("averages")
+
+
+def test_din_2_until_it_joins_the_second_discriminator_stays_as_it_was(run: Run) -> None:
+    early = load_file(run("din-unmask", stage="map") / LAST)
+    joined = load(run("din-unmask") / LAST)  # in its third epoch
+    steps = joined.count("step") // 3
+    middle = load_file(run("din-unmask", steps=2 * steps) / LAST)
+    own = [key for key in early if key.startswith("networks.mask_discriminator.")]
+    assert all(torch.equal(early[key], middle[key]) for key in own)
+    assert not any(key.startswith("optimizers.mask_discriminator.") for key in middle)
+    assert not all(torch.equal(joined.arrays[key], middle[key]) for key in own)
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_parts_of_a_batch_train_as_well(run: Run, name: str) -> None:
+    assert run(name, changes=["accumulate=2"]).exists()
 
 
 def test_each_stage_has_its_own_measure_of_the_best(run: Run) -> None:

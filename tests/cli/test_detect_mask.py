@@ -95,11 +95,14 @@ def test_without_a_face_the_whole_photograph_is_looked_at(occbench: Run, network
 def test_lines_say_what_was_found(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
     result = occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB)
     assert "1.png: hidden 0.98" in result.stdout
-    assert "1 of 1 faces are hidden." in result.stdout
+    assert "1 of 1 photographs show a hidden face." in result.stdout
 
 
-def test_unreadable_photographs_are_rejects(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("narrow", [False, True])
+def test_unusable_photographs_are_rejects(occbench: Run, network: Any, photos: Path, tmp_path: Path, narrow: bool) -> None:
     (photos / "bob" / "2.png").write_bytes(b"no picture")
+    if narrow:
+        Image.fromarray(np.zeros((2, 400, 3), np.uint8)).save(photos / "bob" / "2.png")
     result = occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB, "--out", tmp_path / "found")
     assert result.exit_code == 3
     assert "2.png" in result.stderr

@@ -52,7 +52,7 @@ def test_visible_pixels_of_given_masks_stay() -> None:
 def test_it_says_that_it_is_blended() -> None:
     method = Blended(create("telea"), "poisson")
     assert method.name == "telea, poisson blend"
-    assert method.signature == f"{create('telea').signature}|blend:poisson"
+    assert method.signature == f"{create('telea').signature}|blend:poisson|v1"
     assert method.track == "given-mask"
 
 

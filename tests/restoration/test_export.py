@@ -42,11 +42,26 @@ def test_the_file_restores_as_torch_does(run: Path, tmp_path: Path) -> None:
     assert np.abs(restored - ours).max() < 1e-5
 
 
-def test_a_blind_baseline_has_one_input_and_tells_its_mask(tmp_path: Path) -> None:
-    recipe = resolve("oa-gan", changes=["size=64", "width=2", "blocks=1"])
+BOTH = ["restored", "occlusion"]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "changes", "outputs"),
+    [
+        ("oa-gan", None, ["size=64", "width=2", "blocks=1"], BOTH),
+        ("two-stage", None, ["size=64", "base=2"], BOTH),
+        ("din-unmask", None, ["size=64", "base=2"], BOTH),
+        ("double-discriminator", None, ["size=128", "base=2", "bottleneck=4", "detector_base=2"], BOTH),
+        ("double-discriminator", "patch", ["size=128", "base=2", "bottleneck=4"], ["restored"]),
+    ],
+)
+def test_a_blind_baseline_has_one_input_and_tells_its_mask(
+    tmp_path: Path, name: str, variant: str | None, changes: list[str], outputs: list[str]
+) -> None:
+    recipe = resolve(name, variant=variant, changes=changes)
     checkpoints.save(tmp_path / checkpoints.LAST, recipe, {"step": 1, "labels": 0}, build(recipe, 0, 7).networks)
-    document = export.export_onnx(tmp_path, tmp_path / "oa.onnx")
-    assert (document["inputs"], document["outputs"]) == (["occluded"], ["restored", "occlusion"])
+    document = export.export_onnx(tmp_path, tmp_path / "file.onnx")
+    assert (document["inputs"], document["outputs"]) == (["occluded"], outputs)
     assert document["difference"] < 1e-5
 
 

@@ -119,10 +119,27 @@ def test_moments_that_do_not_fit_are_refused(path: Path) -> None:
         (lambda a, h: h["facts"].update(labels=10**12), "header cannot be read"),
         (lambda a, h: h["facts"].update(threads=10**9), "header cannot be read"),
         (lambda a, h: h["facts"].update(best=[1]), "header cannot be read"),
+        (lambda a, h: h["facts"].update(best={"step": []}), "header cannot be read"),
+        (lambda a, h: h["facts"].update(best={"psnr_mask": "high"}), "header cannot be read"),
+        (lambda a, h: h["facts"].update(averaged={"net": -1}), "header cannot be read"),
+        (lambda a, h: h["facts"].update(averaged={"net": 1e999}), "header cannot be read"),
         (lambda a, h: h.update(recipe={"baseline": "rm -rf", "variant": "", "recipe": ""}), "baseline"),
         (lambda a, h: h["recipe"]["settings"].update(size=-4), "size"),
     ],
-    ids=["format", "no facts", "facts", "labels", "threads", "best", "baseline", "settings"],
+    ids=[
+        "format",
+        "no facts",
+        "facts",
+        "labels",
+        "threads",
+        "best",
+        "step",
+        "value",
+        "negative",
+        "infinite",
+        "baseline",
+        "settings",
+    ],
 )
 def test_headers_that_cannot_be_are_refused(path: Path, change: Callable[..., object], said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:

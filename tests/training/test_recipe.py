@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from occbench.errors import UsageError
 from occbench.training import BASELINES
+from occbench.training.catalogue import parameters
 from occbench.training.recipe import Recipe, baseline, book, flat, resolve, restored
 
 
@@ -21,6 +22,7 @@ def test_every_variant_and_recipe_resolves(name: str) -> None:
         for recipe in pages["recipes"]:
             found = resolve(name, variant=variant, recipe=recipe)
             assert (found.variant, found.recipe) == (variant, recipe)
+            assert all(parameters(found).values())  # networks can be built from it
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -16,14 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from occbench import images
-from occbench.errors import Rejected
 from occbench.faces import open_source
 from occbench.metrics.occlusion import iou
 from occbench.pairs.paired import Pairs, open_pairs
-from occbench.restoration import apply
-from occbench.restoration.detection import detect, probability
-from occbench.restoration.inputs import collect
+from occbench.restoration import apply, detection
+from occbench.restoration.detection import probability
+from occbench.restoration.inputs import Item, collect
 from occbench.restoration.photo import locator
 from occbench.restoration.trained import BATCH, Trained
 from occbench.seeding import generator
@@ -94,23 +92,15 @@ def average_precision(scores: Values, right: npt.NDArray[np.bool_], rows: npt.ND
 
 def photographs(run: Trained, masked: Path, root: Path, limit: int | None) -> None:
     source = open_source("lfw", root)
-    free = [source.locate(face.image_id) for face in source.faces() if face.split == "test"][: limit or None]
-    for name, paths in (
-        ("real masked photographs", [item.path for item in collect([masked], None)]),
-        ("unmasked of LFW test", free),
-    ):
-        hidden = faces = 0
-        with locator() as find:
-            for path in paths:
-                try:
-                    found = detect(images.decode(images.read_bytes(path)), find, run, run.size)
-                except Rejected:
-                    continue
-                hidden, faces = hidden + found.hidden, faces + found.face
-        low, high = wilson(hidden, len(paths))
+    test = [face.image_id for face in source.faces() if face.split == "test"][: limit or None]
+    free = [Item("lfw", image_id, source.locate(image_id), image_id) for image_id in test]
+    for name, items in (("real masked photographs", collect([masked], None)), ("unmasked of LFW test", free)):
+        found = detection.run(items, run, locator(), run.size).document()
+        hidden, count = found["hidden"], found["photographs"]
+        low, high = wilson(hidden, count)
         print(
-            f"{name:29} {hidden} of {len(paths)} hidden = {100 * hidden / len(paths):.1f} % "
-            f"[{100 * low:.1f}, {100 * high:.1f}]; a face was found in {faces}"
+            f"{name:29} {hidden} of {count} hidden = {100 * hidden / count:.1f} % [{100 * low:.1f}, {100 * high:.1f}]; "
+            f"a face was found in {found['faces']}"
         )
 
 

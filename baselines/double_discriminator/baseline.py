@@ -1,6 +1,6 @@
 """The double discriminator's losses and updates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,6 +158,7 @@ class DoubleDiscriminator(Staged):
             ("local", "window", memo["patch"], memo["clean_patch"]),
         ):
             weights = {kind: getattr(self.settings.weights, f"{kind}_{where}") for kind in ("adversarial", "l1", "mse", "entropy")}
+            compared: dict[str, Callable[[Tensor, Tensor], Tensor]]
             compared = {"l1": F.l1_loss, "mse": F.mse_loss, "entropy": self.entropy}
             if weights["adversarial"]:
                 losses[f"adversarial_{where}"] = weights["adversarial"] * self._real(self.networks[name](made))

@@ -9,7 +9,7 @@ OUT/
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ _SHARE = 0.05  # of the crop's pixels: the most suspicious ones, whose mean spea
 # people reach it. Other runs have another such value, and --threshold.
 _EVEN = 0.02
 _ON_SHEET = 48
+_TOGETHER = 8  # photographs a batch
 _COLUMNS = ("source", "image_id", "hidden", "probability", "left", "top", "right", "bottom", "face")
 
 
@@ -50,49 +51,76 @@ class Detection:
         box: around the largest part of the mask: left, top, right, bottom in px of the photograph, edges at whole numbers; None
             where nothing is hidden, or the mask is too faint to have one.
         mask: (H, W) uint8, 255 = certainly occluded; 0 outside the crop.
-        face: a detector found the face. Otherwise the whole photograph was taken for a loose crop of it.
-        seen: (S, S, 3) uint8 RGB, the crop; and `told`, (S, S) uint8, the mask in it.
+        told: (S, S) uint8, the mask in the crop.
     """
 
     probability: float
     hidden: bool
     box: tuple[int, int, int, int] | None
     mask: Image
-    face: bool
-    seen: Image
     told: Image
 
 
-def detect(photo: Image, find: Locator, run: Restorer, size: int, threshold: float = 0.5) -> Detection:
-    """Look for what hides the largest face of a photograph.
+@dataclass(frozen=True)
+class Seen:
+    """What of a photograph is looked at.
+
+    Attributes:
+        crop: (S, S, 3) uint8 RGB.
+        matrix: photograph to crop.
+        shape: H and W of the photograph.
+        face: a detector found the face. Otherwise the whole photograph is taken for a loose crop of it.
+    """
+
+    crop: Image
+    matrix: Matrix
+    shape: tuple[int, int]
+    face: bool
+
+
+def see(photo: Image, find: Locator, size: int) -> Seen:
+    """Cut out the largest face of a photograph, or all of it.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         find: from `photo.locator`.
-        run: a blind method that tells masks.
         size: of the crop, px.
+
+    Raises:
+        Rejected: no face, and the photograph is too narrow to be one.
+    """
+    height, width = photo.shape[:2]
+    try:
+        face = align(photo, None, find, size)
+        return Seen(face.crop, face.matrix, (height, width), True)
+    except Rejected as rejected:
+        matrix = _whole(photo, size)
+        try:
+            return Seen(crop(photo, matrix, size, size), matrix, (height, width), False)
+        except ValueError:
+            raise rejected from None
+
+
+def detect(seen: Sequence[Seen], method: Restorer, threshold: float = 0.5) -> list[Detection]:
+    """Look for what hides faces.
+
+    Args:
+        seen: some crops of one size.
+        method: blind, and tells masks.
         threshold: of the probability.
 
     Raises:
         UsageError: the method tells no masks.
-        Rejected: no face, and the photograph is too narrow to be one.
     """
-    try:
-        face = align(photo, None, find, size)
-        seen, matrix, found = face.crop, face.matrix, True
-    except Rejected as rejected:
-        matrix, found = _whole(photo, size), False
-        try:
-            seen = crop(photo, matrix, size, size)
-        except ValueError:
-            raise rejected from None
-    told = apply(run, seen[None], None).masks
+    told = apply(method, np.stack([one.crop for one in seen]), None).masks
     if told is None:
-        raise UsageError(f"{run.name} tells no masks: name a run of two-stage, din-unmask or double-discriminator.")
-    chance = probability(told[0])
-    mask = outward(told[0], matrix, *photo.shape[:2])
-    hidden = chance >= threshold
-    return Detection(chance, hidden, _box(mask) if hidden else None, mask, found, seen, told[0])
+        raise UsageError(f"{method.name} tells no masks: name a run of two-stage, din-unmask or double-discriminator.")
+    found = []
+    for one, mask in zip(seen, told, strict=True):
+        chance, whole = probability(mask), outward(mask, one.matrix, *one.shape)
+        hidden = chance >= threshold
+        found.append(Detection(chance, hidden, _box(whole) if hidden else None, whole, mask))
+    return found
 
 
 def probability(mask: Image) -> float:
@@ -144,10 +172,10 @@ class Summary:
         }
 
 
-def _row(item: Item, one: Detection) -> dict[str, Any]:
+def _row(item: Item, face: bool, one: Detection) -> dict[str, Any]:
     box = one.box or (None,) * 4
     chance = round(one.probability, 4)
-    return dict(zip(_COLUMNS, (id_of(item.source), item.image_id, one.hidden, chance, *box, one.face), strict=True))
+    return dict(zip(_COLUMNS, (id_of(item.source), item.image_id, one.hidden, chance, *box, face), strict=True))
 
 
 def run(
@@ -165,7 +193,7 @@ def run(
 
     Args:
         items: from `inputs.collect`.
-        method, find, size, threshold: as for `detect`.
+        method, threshold: as for `detect`; find, size: as for `see`.
         out: folder for masks, detections.csv and rejects.csv; None writes nothing.
         sheet: write sheet.png, too.
         progress: called with how many photographs have been added.
@@ -181,21 +209,19 @@ def run(
             out.mkdir(parents=True, exist_ok=True)
     summary, rows = Summary(), list[Row]()
     with find:
-        for item in items:
-            try:
-                one = detect(images.decode(images.read_bytes(item.path)), find, method, size, threshold)
-            except Rejected as rejected:
-                summary.rejects.append(Reject(item.source, item.image_id, "", rejected.reason, rejected.detail))
-            else:
-                summary.rows.append(_row(item, one))
+        for batch in _batches(items, find, size, summary, progress):
+            found = detect([seen for _, seen in batch], method, threshold)
+            for (item, seen), one in zip(batch, found, strict=True):
+                summary.rows.append(_row(item, seen.face, one))
                 if out is not None:
                     path = out / MASKS / f"{item.name}.png"
                     with writing(path.parent):
                         path.parent.mkdir(parents=True, exist_ok=True)
                     images.write_atomic(path, images.encode_png(one.mask), fsync=False)
                 if sheet and len(rows) < _ON_SHEET:
-                    rows.append((one.seen, _marked(one), one.told, f"{'hidden' if one.hidden else 'free'}/{one.probability:.2f}"))
-            progress(1)
+                    said = f"{'hidden' if one.hidden else 'free'}/{one.probability:.2f}"
+                    rows.append((seen.crop, _marked(seen.crop, one.told), one.told, said))
+            progress(len(batch))
     if out is not None:
         table = io.StringIO()
         writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
@@ -208,7 +234,25 @@ def run(
     return summary
 
 
-def _marked(one: Detection) -> Image:
+def _batches(
+    items: Sequence[Item], find: Locator, size: int, summary: Summary, progress: Callable[[int], None]
+) -> Iterator[list[tuple[Item, Seen]]]:
+    """Photographs, some at a time; those that cannot be used become rejects."""
+    batch: list[tuple[Item, Seen]] = []
+    for item in items:
+        try:
+            batch.append((item, see(images.decode(images.read_bytes(item.path)), find, size)))
+        except Rejected as rejected:
+            summary.rejects.append(Reject(item.source, item.image_id, "", rejected.reason, rejected.detail))
+            progress(1)
+        if len(batch) == _TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _marked(crop: Image, told: Image) -> Image:
     """The crop, redder where it is occluded."""
-    share = one.told[..., None].astype(np.float64) / 255 * 0.6
-    return np.rint(one.seen * (1 - share) + np.array([230.0, 40, 40]) * share).astype(np.uint8)
+    share = told[..., None].astype(np.float64) / 255 * 0.6
+    return np.rint(crop * (1 - share) + np.array([230.0, 40, 40]) * share).astype(np.uint8)

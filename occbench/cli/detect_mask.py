@@ -100,6 +100,8 @@ def detect_mask(
             note = "" if row["face"] else "  (no face found; the whole photograph)"
             click.echo(f"{row['image_id']}: {'hidden' if row['hidden'] else 'free'} {row['probability']:.3f}{box}{note}")
         click.echo(f"{document['hidden']} of {len(summary.rows)} photographs show a hidden face.")
+    if document["faces"] < len(summary.rows) and names is None and "yunet" not in photo.detectors():
+        click.echo(f"note: {photo.BLIND_TO_MASKS}", err=True)
     for notice in loaded.notices:
         click.echo(f"note: {notice}", err=True)
     if summary.rejects:

@@ -152,9 +152,7 @@ def restore(
         reasons = ", ".join(f"{reason} {count}" for reason, count in document["rejects"].items())
         click.echo(f"{len(summary.rejects)} rejects in {out / 'rejects.csv'} ({reasons})", err=True)
         if landmarks is None and "yunet" not in photo.detectors():
-            click.echo(
-                "note: dlib misses many masked faces. `occbench doctor` says where yunet's weights go, which finds them.", err=True
-            )
+            click.echo(f"note: {photo.BLIND_TO_MASKS}", err=True)
         context.exit(_REJECTS)
 
 

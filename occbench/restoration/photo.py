@@ -81,6 +81,10 @@ def detectors() -> tuple[str, ...]:
     return ("yunet",)
 
 
+# What to say where only `dlib` looks for faces.
+BLIND_TO_MASKS = "dlib misses many masked faces. `occbench doctor` says where yunet's weights go, which finds them."
+
+
 def locator(names: Sequence[str] | None = None) -> Locator:
     """Finds the largest face of any photograph.
 

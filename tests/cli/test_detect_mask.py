@@ -92,6 +92,17 @@ def test_without_a_face_the_whole_photograph_is_looked_at(occbench: Run, network
     assert [row[side] for side in ("left", "top", "right", "bottom")] == pytest.approx([37.5, 37.5, 82.5, 60], abs=1.5)
 
 
+def test_without_yunet_it_says_what_dlib_misses(
+    occbench: Run, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("OCCBENCH_WEIGHTS", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    Image.fromarray(np.full((60, 60, 3), 120, np.uint8)).save(tmp_path / "wall.png")
+    result = occbench("detect-mask", tmp_path / "wall.png", "--run", tmp_path)
+    assert result.exit_code == 0
+    assert "dlib misses many masked faces" in result.stderr
+
+
 def test_lines_say_what_was_found(occbench: Run, network: Any, photos: Path, tmp_path: Path) -> None:
     result = occbench("detect-mask", photos / "bob", "--run", tmp_path, *DLIB)
     assert "1.png: hidden 0.98" in result.stdout

@@ -1,5 +1,7 @@
 """Un-masking after Din et al. against the acceptance checks of its specification (DIN-*)."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from occbench.training import Batch, Losses, Moment
 from occbench.training.recipe import resolve
 from occbench.training.train import build
 
+Batches = Callable[..., Batch]
+
 MAP, EDIT, LATE = Moment(1, 1, 1), Moment(10, 2, 1), Moment(30, 4, 1)  # the first of one, two alone, the last
 
 
@@ -19,14 +23,6 @@ def small(*changes: str, variant: str | None = None) -> DinUnmask:
     built = build(resolve("din-unmask", variant=variant, changes=[*tiny, *changes]), 0, 0)
     assert isinstance(built, DinUnmask)
     return built
-
-
-def batch(pairs: int = 2) -> Batch:
-    draws = torch.Generator().manual_seed(5)
-    occluded, clean = (torch.rand((pairs, 3, 64, 64), generator=draws) for _ in range(2))
-    mask = torch.zeros(pairs, 1, 64, 64)
-    mask[:, :, 32:] = 1
-    return Batch(occluded, clean, mask, None, None, None, draws)
 
 
 def found(model: DinUnmask, of: Batch, moment: Moment, which: str) -> Losses:
@@ -42,7 +38,7 @@ def test_shapes() -> None:
         assert Discriminator(9)(torch.rand(2, 9, 224, 224)).shape == (2, 1, 14, 14)
 
 
-def test_din_1_dissimilarity_is_zero_at_identity() -> None:
+def test_din_1_dissimilarity_is_zero_at_identity(batch: Batches) -> None:
     model, of = small(), batch()
     model.begin(of, EDIT)
     of.memo["made"] = of.memo["clean"]
@@ -51,7 +47,7 @@ def test_din_1_dissimilarity_is_zero_at_identity() -> None:
     assert terms["l1"].item() == terms["perceptual"].item() == 0
 
 
-def test_din_1_likeness_lowers_it() -> None:
+def test_din_1_likeness_lowers_it(batch: Batches) -> None:
     model, of, values = small(), batch(), []
     model.begin(of, EDIT)
     for change in (0.5, 0.1):
@@ -60,7 +56,7 @@ def test_din_1_likeness_lowers_it() -> None:
     assert values[0] > values[1] > 0
 
 
-def test_din_2_the_second_discriminator_joins_late() -> None:
+def test_din_2_the_second_discriminator_joins_late(batch: Batches) -> None:
     model = small()
     assert [phase.optimizer for phase in model.phases(EDIT)] == ["whole_discriminator", "generator"]
     assert [phase.optimizer for phase in model.phases(LATE)] == ["whole_discriminator", "mask_discriminator", "generator"]
@@ -76,7 +72,7 @@ def test_din_2_six_epochs_of_editing_come_first() -> None:
     assert model.focuses(Moment(1, epochs + 7, 1))
 
 
-def test_din_3_outside_the_map_its_input_is_the_photograph() -> None:
+def test_din_3_outside_the_map_its_input_is_the_photograph(batch: Batches) -> None:
     model, of = small(), batch()
     model.begin(of, LATE)
     of.memo["chosen"] = of.mask
@@ -86,7 +82,7 @@ def test_din_3_outside_the_map_its_input_is_the_photograph() -> None:
         assert torch.equal(seen[:, :3, 32:], candidate[:, :, 32:])
 
 
-def test_no_gradient_reaches_the_map_module_while_editing() -> None:
+def test_no_gradient_reaches_the_map_module_while_editing(batch: Batches) -> None:
     model, of = small(), batch()
     for phase in model.phases(LATE):
         model.begin(of, LATE)
@@ -120,7 +116,7 @@ def test_excitation_weighs_channels() -> None:
 
 
 @pytest.mark.parametrize(("variant", "kept"), [("second-hand", True), ("whole", False)])
-def test_outside_the_map_the_photograph_stays(variant: str, kept: bool) -> None:
+def test_outside_the_map_the_photograph_stays(batch: Batches, variant: str, kept: bool) -> None:
     model, pictures = small(variant=variant), batch().occluded
     for network in model.networks.values():
         network.eval()

@@ -1,5 +1,7 @@
 """The double discriminator against the acceptance checks of its specification (UM-*; windows have tests of their own)."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,8 @@ from occbench.errors import UsageError
 from occbench.training import Batch, Losses, Moment, windows
 from occbench.training.recipe import baseline, book, resolve
 from occbench.training.train import build
+
+Batches = Callable[..., Batch]
 
 DETECT, FACE = Moment(1, 1, 1), Moment(10, 2, 1)
 VARIANTS = list(book(baseline("double-discriminator"))["variants"])
@@ -26,12 +30,10 @@ def small(variant: str = "on-mask", *changes: str) -> DoubleDiscriminator:
     return built
 
 
-def batch(pairs: int = 2) -> Batch:
-    draws = torch.Generator().manual_seed(5)
-    occluded, clean = (torch.rand((pairs, 3, 128, 128), generator=draws) for _ in range(2))
-    mask = torch.zeros(pairs, 1, 128, 128)
-    mask[:, :, 40:80, 20:70] = 1
-    return Batch(occluded, clean, mask, None, None, None, draws)
+@pytest.fixture
+def batch(batch: Batches) -> Batches:
+    """128 px, hidden in a rectangle."""
+    return lambda: batch(size=128, rows=slice(40, 80), columns=slice(20, 70))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def generator_terms(model: DoubleDiscriminator, of: Batch, scores: float = 0.0) 
     ("variant", "expected"),
     [("on-mask", 0.0048520), ("fixed-window", 0.0048520), ("double-patch", 0.0049657), ("double-patch-halves", 0.0044657)],
 )
-def test_um_3_and_4_generator_losses_by_hand(variant: str, expected: float) -> None:
+def test_um_3_and_4_generator_losses_by_hand(batch: Batches, variant: str, expected: float) -> None:
     """Vector discriminators that say 0.5 (logit 0); patch discriminators that score 0."""
     terms = generator_terms(small(variant), batch())
     assert sum(term.item() for term in terms.values()) == pytest.approx(expected, abs=1e-7)
@@ -89,7 +91,7 @@ def test_um_5_what_is_shown_in_between_changes_no_mode() -> None:
     assert all(module.training for network in model.networks.values() for module in network.modules())
 
 
-def test_um_6_gradient_of_the_local_loss_is_in_the_window_alone() -> None:
+def test_um_6_gradient_of_the_local_loss_is_in_the_window_alone(batch: Batches) -> None:
     model, of = small(), batch()
     model.begin(of, FACE)
     made = of.memo["made"].detach().requires_grad_(True)
@@ -101,7 +103,7 @@ def test_um_6_gradient_of_the_local_loss_is_in_the_window_alone() -> None:
     assert made.grad[~inside].abs().sum() == 0
 
 
-def test_um_6_the_local_loss_reaches_the_generator() -> None:
+def test_um_6_the_local_loss_reaches_the_generator(batch: Batches) -> None:
     model, of = small(), batch()
     model.begin(of, FACE)
     model._real(model.networks["local"](of.memo["patch"])).backward()
@@ -111,7 +113,7 @@ def test_um_6_the_local_loss_reaches_the_generator() -> None:
 
 
 @pytest.mark.parametrize(("variant", "expected"), [("on-mask", [13, 28]), ("fixed-window", [32, 64])])
-def test_windows_lie_on_the_mask_unless_fixed(variant: str, expected: list[int]) -> None:
+def test_windows_lie_on_the_mask_unless_fixed(batch: Batches, variant: str, expected: list[int]) -> None:
     model, of = small(variant), batch()
     of.clean = torch.stack(torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")).repeat(2, 2, 1, 1)[:, :3] / 127
     model.begin(of, FACE)
@@ -133,7 +135,7 @@ def test_batch_norms_have_a_sane_epsilon_unless_as_coded(variant: str, epsilon: 
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_trains_a_step(variant: str) -> None:
+def test_every_variant_trains_a_step(batch: Batches, variant: str) -> None:
     model, of = small(variant), batch()
     optimizers = model.optimizers()
     before = {name: torch.cat([p.detach().flatten() for p in n.parameters()]) for name, n in model.networks.items()}
@@ -150,7 +152,7 @@ def test_every_variant_trains_a_step(variant: str) -> None:
         assert not torch.equal(before[name], torch.cat([p.detach().flatten() for p in network.parameters()])), name
 
 
-def test_judges_give_no_gradient_to_the_generator() -> None:
+def test_judges_give_no_gradient_to_the_generator(batch: Batches) -> None:
     model, of = small(), batch()
     model.begin(of, FACE)
     for phase in model.phases(FACE)[1:]:
@@ -158,7 +160,7 @@ def test_judges_give_no_gradient_to_the_generator() -> None:
     assert all(p.grad is None for p in model.generator.parameters())
 
 
-def test_in_use_the_detector_says_where_the_window_is() -> None:
+def test_in_use_the_detector_says_where_the_window_is(batch: Batches) -> None:
     model, of = (
         small(
             "on-mask",
@@ -198,7 +200,7 @@ def test_colours_that_are_no_numbers_do_not_break_off() -> None:
     assert small().entropy(torch.full((1, 3, 4, 4), torch.nan), torch.zeros(1, 3, 4, 4)).isnan()
 
 
-def test_the_generator_hears_the_local_discriminator_alone() -> None:
+def test_the_generator_hears_the_local_discriminator_alone(batch: Batches) -> None:
     weights = ("adversarial_whole", "l1_whole", "entropy_whole")
     model, of = small("on-mask", *(f"weights.{name}=0" for name in weights)), batch()
     model.begin(of, FACE)

@@ -1,5 +1,6 @@
 """Two-stage un-masking against the acceptance checks of its specification (TS-*; layers have tests of their own)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from occbench.training.recipe import resolve
 from occbench.training.segmentation import THRESHOLD
 from occbench.training.train import build
 
+Batches = Callable[..., Batch]
+
 MASK, FACE = Moment(1, 1, 1), Moment(100, 2, 1)
 
 
@@ -26,14 +29,6 @@ def small(variant: str = "intended", *changes: str) -> TwoStage:
     built = build(resolve("two-stage", variant=variant, changes=[*tiny, *changes]), 0, 0)
     assert isinstance(built, TwoStage)
     return built
-
-
-def batch(pairs: int = 2) -> Batch:
-    draws = torch.Generator().manual_seed(5)
-    occluded, clean = (torch.rand((pairs, 3, 64, 64), generator=draws) for _ in range(2))
-    mask = torch.zeros(pairs, 1, 64, 64)
-    mask[:, :, 32:] = 1
-    return Batch(occluded, clean, mask, None, None, None, draws)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +58,7 @@ def test_ts_5_channels_are_thresholded_by_themselves() -> None:
     assert noisy(torch.zeros(1, 3, 1, 1), found, torch.ones(1, 3, 1, 1), THRESHOLD).flatten().tolist() == [1, 0, 1]
 
 
-def test_ts_6_noise_fills_the_mask_and_nothing_else() -> None:
+def test_ts_6_noise_fills_the_mask_and_nothing_else(batch: Batches) -> None:
     model, of = small(), batch()
     model.mask.forward = lambda pictures: segmentation.target(of.mask)  # type: ignore[method-assign, assignment]
     model.begin(of, FACE)
@@ -75,14 +70,14 @@ def test_ts_6_noise_fills_the_mask_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("variant", "alike"), [("intended", False), ("as-coded", True)])
-def test_noise_is_each_pictures_own_unless_as_coded(variant: str, alike: bool) -> None:
+def test_noise_is_each_pictures_own_unless_as_coded(batch: Batches, variant: str, alike: bool) -> None:
     model, of = small(variant), batch()
     model.mask.forward = lambda pictures: torch.ones_like(pictures)  # type: ignore[method-assign, assignment]
     model.begin(of, FACE)
     assert torch.equal(of.memo["seen"][0], of.memo["seen"][1]) is alike
 
 
-def test_ts_8_likeness_lowers_the_face_loss() -> None:
+def test_ts_8_likeness_lowers_the_face_loss(batch: Batches) -> None:
     model = small()
     clean = batch().clean * 2 - 1
     same = model.compared(clean, clean)
@@ -91,7 +86,7 @@ def test_ts_8_likeness_lowers_the_face_loss() -> None:
     assert 0 < near < far
 
 
-def test_ts_8_as_coded_likeness_costs_one() -> None:
+def test_ts_8_as_coded_likeness_costs_one(batch: Batches) -> None:
     clean = batch().clean * 2 - 1
     assert small("as-coded").compared(clean, clean)["ssim"].item() == pytest.approx(1, abs=1e-5)
 
@@ -102,7 +97,7 @@ def test_l1_weights_count_once() -> None:
     assert small("as-coded").compared(made, clean)["l1"].item() == pytest.approx(100.0)
 
 
-def test_ts_9_no_gradient_reaches_the_first_stage_in_the_second() -> None:
+def test_ts_9_no_gradient_reaches_the_first_stage_in_the_second(batch: Batches) -> None:
     model, of = small(), batch()
     before = {key: value.clone() for key, value in model.mask.state_dict().items()}
     model.begin(of, FACE)
@@ -112,7 +107,7 @@ def test_ts_9_no_gradient_reaches_the_first_stage_in_the_second() -> None:
     assert all(torch.equal(value, before[key]) for key, value in model.mask.state_dict().items())
 
 
-def test_the_generator_hears_its_discriminator() -> None:
+def test_the_generator_hears_its_discriminator(batch: Batches) -> None:
     model, of = small("intended", "weights.l1=0", "weights.ssim=0"), batch()
     model.begin(of, FACE)
     model.discriminator.requires_grad_(False)
@@ -129,7 +124,7 @@ def test_stages_train_their_own_networks() -> None:
 
 
 @pytest.mark.parametrize("variant", ["intended", "as-coded"])
-def test_what_is_restored_depends_on_the_picture_alone(variant: str) -> None:
+def test_what_is_restored_depends_on_the_picture_alone(batch: Batches, variant: str) -> None:
     model, pictures = small(variant), batch(3).occluded
     for network in model.networks.values():
         network.eval()

@@ -11,8 +11,6 @@ from safetensors.torch import load_file
 from occbench.errors import UsageError
 from occbench.pairs.paired import open_pairs
 from occbench.restoration.trained import Trained
-from occbench.synthesis.dataset import Selection, synthesise
-from occbench.synthesis.recipe import resolve as resolve_data
 from occbench.training.checkpoints import BEST, LAST, load
 from occbench.training.recipe import resolve
 from occbench.training.train import train
@@ -135,15 +133,6 @@ def test_a_run_without_its_second_stage_says_so(run: Run) -> None:
     assert Trained.open(run("two-stage"), "cpu").notices == ()
 
 
-@pytest.fixture(scope="module")
-def sixteen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen masked faces of LFW at 128 px."""
-    out = tmp_path_factory.mktemp("sixteen") / "data"
-    recipe = {"source": "lfw", "occluders": ["mask"], "split": "train", "limit": 16}
-    synthesise(Selection(resolve_data(recipe, "test"), shared / "data" / "lfw"), out, workers=1)
-    return out
-
-
 STAGED = ["size=128", "batch_size=4", "epochs=75", "optimizer.lr=1e-3"]
 LEARNING = {
     "two-stage": ["base=16", "mask_epochs=15"],
@@ -156,11 +145,12 @@ LEARNING = {
 @pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize("name", list(LEARNING))
-def test_sixteen_faces_are_learnt_by_heart(sixteen: Path, shared: Path, tmp_path: Path, name: str) -> None:
+def test_sixteen_faces_are_learnt_by_heart(sixteen: Callable[[int], Path], tmp_path: Path, name: str) -> None:
     """Terms at their published weights, at 128 px: the gain over the occluded input exceeds 6 dB."""
     recipe = resolve(name, changes=[*STAGED, *LEARNING[name], "save_every=1000"])
-    train(recipe, sixteen, tmp_path / "run", device="cpu", cache=tmp_path)
-    pairs = open_pairs(sixteen, "train", cache=tmp_path)
+    data = sixteen(128)
+    train(recipe, data, tmp_path / "run", device="cpu", cache=tmp_path)
+    pairs = open_pairs(data, "train", cache=tmp_path)
     clean = pairs.photographs[pairs.clean]
     restored = Trained.open(tmp_path / "run", "cpu").restore(pairs.occluded, None).images
     assert psnr(restored, clean) - psnr(pairs.occluded, clean) > 6

@@ -11,6 +11,8 @@ from occbench.errors import UsageError
 
 SOURCES = {
     "lfw": "occbench.faces.lfw:LFW",
+    "celeba": "occbench.faces.celeba:CelebA",
+    "vggface2": "occbench.faces.vggface2:VGGFace2",
     "folder": "occbench.faces.folder:Folder",
     "sample": "occbench.faces.sample:Sample",
 }
@@ -81,14 +83,25 @@ class Source(Protocol):
 def open_source(name: str, root: Path | None, **options: Any) -> Source:
     """The source called `name` over the folder `root` (None only for sources that bring their own photographs).
 
+    Args:
+        name: registry name.
+        root: the folder.
+        options: of this source; and `exclude_identities`, which all have: a file that lists people to leave out (`Without`).
+
     Raises:
         UsageError: no such source, or an option it does not have.
         InputError: no usable folder at `root`.
     """
     kind = registry.load("sources", SOURCES, name)
     known = list(inspect.signature(kind).parameters)[1:]
+    unwanted = options.pop("exclude_identities", None)
     for option in options:
         if option not in known:
-            raise UsageError(f"The source {name!r} has no option {option!r}, only: {', '.join(known) or 'none'}.")
+            listed = ", ".join(known) or "none"
+            raise UsageError(f"The source {name!r} has no option {option!r}, only: {listed} (and exclude_identities).")
     source: Source = kind(root, **options)
-    return source
+    if unwanted is None:
+        return source
+    from occbench.faces.without import Without  # which needs this module
+
+    return Without(source, Path(unwanted))

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from occbench.errors import InputError, UsageError
@@ -36,6 +37,37 @@ def children(folder: str) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND]
     except OSError as error:
         raise InputError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+
+
+def folders_below(folder: Path) -> list[Path]:
+    """Folders in a folder, also through links, sorted.
+
+    Raises:
+        InputError: it cannot be listed.
+    """
+    entries = children(str(folder))
+    return sorted(Path(e.path) for e in entries if e.is_dir(follow_symlinks=False) or is_link_to_folder(e))
+
+
+def first_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
+    """The first of these files that exists: any of the names in the first folder, then in the next."""
+    names = tuple(names)
+    return next((path for folder in folders for name in names if (path := folder / name).is_file()), None)
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, text without white space around it) of the lines of a text file; empty ones are left out.
+
+    Raises:
+        InputError: it cannot be read as text.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if text := line.strip():
+                    yield number, text
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}.") from error
 
 
 def is_link_to_folder(entry: os.DirEntry[str]) -> bool:

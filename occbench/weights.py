@@ -58,6 +58,14 @@ WEIGHTS = {
         licence="MIT",
         origin="the folder `models/face_detection_yunet` of the OpenCV Zoo project",
     ),
+    "mediapipe-face": Weights(
+        file="face_landmarker.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        size=3_758_596,
+        purpose="face mesh of 478 points and head pose",
+        licence="Apache-2.0",
+        origin="the face landmarker's page in the guide to MediaPipe's solutions (model bundle, float16, version 1)",
+    ),
     "lpips-alex": Weights(
         file="lpips_alexnet.safetensors",
         sha256="972b85a274f7af1bc18638c2257488e4740296ea1ddeefe6c5a48da7ece116e3",

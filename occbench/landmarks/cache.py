@@ -10,13 +10,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from occbench.errors import Rejected
-from occbench.landmarks import Landmarks
+from occbench.landmarks import Landmarks, Mesh
+from occbench.landmarks.head import MESH
 
 _FILE = "landmarks-1.sqlite"  # the number is the format's
 _BATCH = 64  # answers a transaction: few locks between workers, and few lost when one is killed
-_BYTES = 68 * 2 * 4
+_POINTS = 68 * 2
+_MESH = len(MESH) * 2 + 9  # more numbers from detectors that have a mesh: its points, and the head's rotation in millionths
 _WAIT = 20.0  # seconds to wait for another process's transaction
 _TABLE = """CREATE TABLE IF NOT EXISTS answers (
     photograph TEXT, detector TEXT, points BLOB, warnings TEXT, reason TEXT, detail TEXT, PRIMARY KEY (photograph, detector)
@@ -54,18 +57,22 @@ class Cache:
         points, codes, reason, detail = row
         if points is None:
             return Rejected(reason, detail)
-        if len(points) != _BYTES:
+        if len(points) not in (4 * _POINTS, 4 * (_POINTS + _MESH)):
             return None
-        tenths = np.frombuffer(points, dtype="<i4").reshape(68, 2)
-        return Landmarks(tenths / 10, detector, tuple(codes.split()))
+        numbers = np.frombuffer(points, dtype="<i4")
+        mesh = _unpacked(numbers[_POINTS:]) if len(numbers) > _POINTS else None
+        return Landmarks(numbers[:_POINTS].reshape(68, 2) / 10, detector, tuple(codes.split()), mesh)
 
     def put(self, photograph: str, detector: str, answer: Landmarks | Rejected) -> None:
         """Remember an answer; points are kept to 0.1 px."""
         if isinstance(answer, Rejected):
             self._pending.append((photograph, detector, None, None, answer.reason, answer.detail))
         else:
-            tenths = np.rint(answer.points * 10).astype("<i4")
-            self._pending.append((photograph, detector, tenths.tobytes(), " ".join(answer.warnings), None, None))
+            numbers = [answer.points.ravel() * 10]
+            if answer.mesh:
+                numbers += [answer.mesh.points.ravel() * 10, np.ravel(answer.mesh.rotation) * 1e6]
+            packed = np.rint(np.concatenate(numbers)).astype("<i4").tobytes()
+            self._pending.append((photograph, detector, packed, " ".join(answer.warnings), None, None))
         if len(self._pending) >= _BATCH:
             self.flush()
 
@@ -112,6 +119,11 @@ class Cache:
     def _give_up(self, error: Exception) -> None:
         self._broken, self._connection = True, None
         warnings.warn(f"Going on without the landmark cache {self.path}: {error}. Delete it, or name another.", stacklevel=2)
+
+
+def _unpacked(numbers: npt.NDArray[np.int32]) -> Mesh:
+    first, second, third = (numbers[-9:].reshape(3, 3) / 1e6).tolist()
+    return Mesh(numbers[:-9].reshape(-1, 2) / 10, (tuple(first), tuple(second), tuple(third)))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """The chain of detectors: the first whose landmarks look like a face gives them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from occbench.errors import Rejected, UsageError
 from occbench.faces import Face, Source
-from occbench.landmarks import Detector, Landmarks, create
+from occbench.landmarks import Detector, Landmarks, create, default
 from occbench.landmarks.cache import Cache
 from occbench.landmarks.checks import check
 
@@ -22,7 +23,7 @@ class Locator:
 
     Args:
         source: of the photographs.
-        names: of the detectors, in the order of asking.
+        names: of the detectors, in the order of asking; None for the source's default.
         cache: folder for answers on disk (`weights.user_cache()` by default on the command line), or None for no cache.
 
     Raises:
@@ -30,7 +31,8 @@ class Locator:
         InputError: a model file is missing.
     """
 
-    def __init__(self, source: Source, names: Sequence[str], cache: Path | None) -> None:
+    def __init__(self, source: Source, names: Sequence[str] | None, cache: Path | None) -> None:
+        names = default(source) if names is None else names
         if not names or len(set(names)) < len(names):
             raise UsageError(f"Name each landmark detector once, and at least one, instead of {','.join(names)!r}.")
         self._detectors = {name: create(name, source) for name in names}
@@ -73,7 +75,7 @@ class Locator:
         if answer is None:
             try:
                 found = detector.detect(image, face)
-                answer = Landmarks(np.rint(found.points * 10) / 10, found.detector, found.warnings)
+                answer = replace(found, points=np.rint(found.points * 10) / 10)
             except Rejected as rejected:
                 answer = rejected
             if cache:

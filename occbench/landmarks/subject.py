@@ -32,10 +32,10 @@ class View:
 
     @classmethod
     def of(cls, image: npt.NDArray[np.uint8], box: Box, side: int) -> Self:
-        """The part of `image` inside `box` (cut at the frame), reduced by area averaging so that no side exceeds `side`."""
+        """The part of `image` inside `box`, cut at the frame (a pixel at least), reduced by area averaging to `side` at most."""
         height, width = image.shape[:2]
-        left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-        part = image[top : min(height, math.ceil(box[3])), left : min(width, math.ceil(box[2]))]
+        left, top = (min(max(0, math.floor(edge)), most - 1) for edge, most in zip(box[:2], (width, height), strict=True))
+        part = image[top : max(top + 1, min(height, math.ceil(box[3]))), left : max(left + 1, min(width, math.ceil(box[2])))]
         h, w = part.shape[:2]
         if max(h, w) <= side:
             return cls(np.ascontiguousarray(part), left, top, (1.0, 1.0))

@@ -49,6 +49,8 @@ class Scene:
 class Occluder(Protocol):
     """One kind of occluder.
 
+    One that covers cheeks or jaw may say `mesh = True`: where the detector gives a mesh, `scene.head` then follows it.
+
     Attributes:
         name: registry name.
         variants: its variants and their default weights.

@@ -65,6 +65,7 @@ class Mask:
         "surgical": 0.40, "dark": 0.20, "moulded": 0.14, "kn95": 0.10, "n95": 0.05, "cloth": 0.07, "printed": 0.04,
     }  # fmt: skip
     photometric = True
+    mesh = True
     # `wrong` is the chance that a mask is worn below the nose or on the chin.
     ranges: Mapping[str, tuple[float, float]] = {
         "wrong": (0.0, 0.0),

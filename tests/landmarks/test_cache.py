@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from occbench.errors import Rejected
-from occbench.landmarks import Landmarks
+from occbench.landmarks import Landmarks, Mesh
 from occbench.landmarks.cache import Cache
+from occbench.landmarks.head import MESH
 
 Array = npt.NDArray[np.float64]
 
@@ -30,6 +32,23 @@ def test_what_is_put_is_got(tmp_path: Path, landmarks: Landmarks) -> None:
     assert isinstance(got, Landmarks)
     assert (got.points == landmarks.points).all()
     assert (got.detector, got.warnings) == (landmarks.detector, landmarks.warnings)
+
+
+def test_a_mesh_is_remembered(tmp_path: Path, landmarks: Landmarks) -> None:
+    rotation = ((0.999659, -0.024635, -0.008608), (0.025561, 0.990782, 0.13303), (0.005252, -0.133205, 0.991075))
+    mesh = Mesh(np.rint(MESH[:, :2] * 10) / 10 + 0.1, rotation)
+    cache = Cache(tmp_path)
+    cache.put("abc", "fake 1", replace(landmarks, mesh=mesh))
+    cache.put("abd", "fake 1", landmarks)
+    cache.close()
+    got, other = Cache(tmp_path).get("abc", "fake 1"), Cache(tmp_path).get("abd", "fake 1")
+    assert isinstance(got, Landmarks)
+    assert got.mesh is not None
+    assert (got.points == landmarks.points).all()
+    assert got.mesh.points == pytest.approx(mesh.points, abs=1e-9)
+    assert got.mesh.rotation == rotation
+    assert isinstance(other, Landmarks)
+    assert other.mesh is None
 
 
 def test_failures_are_remembered(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from occbench.landmarks.head import POINTS, FittedHead, estimate_pose
+from occbench.landmarks.head import MESH, POINTS, FittedHead, estimate_pose
 
 Array = npt.NDArray[np.float64]
 
@@ -92,3 +92,55 @@ def test_things_follow_this_face_where_it_differs_from_the_average() -> None:
 def test_placed_points_are_snapped() -> None:
     placed = FittedHead(seen(13, 7, 3, 1.234)).place([(1.0, 2.0, 3.0)])[0] * 256
     assert (placed == np.rint(placed)).all()
+
+
+def seen_mesh(yaw: float, pitch: float, roll: float, scale: float = 1.0) -> Array:
+    return np.asarray(scale * (MESH @ rotation(yaw, pitch, roll).T)[:, :2])
+
+
+def test_the_mesh_is_symmetric() -> None:
+    mirrored = MESH * (-1, 1, 1)
+    assert sorted(map(tuple, mirrored.tolist())) == sorted(map(tuple, (MESH + 0.0).tolist()))
+
+
+@given(st.floats(-60, 60), st.floats(-30, 30), st.floats(-90, 90), st.floats(0.3, 5), st.integers(0, 2**32 - 1))
+def test_a_mesh_that_the_pose_explains_changes_nothing(yaw: float, pitch: float, roll: float, scale: float, seed: int) -> None:
+    things = np.random.Generator(np.random.Philox(seed)).uniform(-80, 120, (20, 3))
+    points = seen(yaw, pitch, roll, scale)
+    plain, depth = FittedHead(points).place(things)
+    placed, same_depth = FittedHead(points, seen_mesh(yaw, pitch, roll, scale)).place(things)
+    assert placed == pytest.approx(plain, abs=1 / 128)
+    assert (depth == same_depth).all()
+
+
+@given(st.integers(0, len(MESH) - 1), st.floats(-20, 20), st.floats(-20, 20))
+def test_things_follow_the_mesh_and_never_overshoot_it(which: int, dx: float, dy: float) -> None:
+    mesh = seen_mesh(0, 0, 0, 2.0)
+    moved = mesh.copy()
+    moved[which] += (dx, dy)
+    points = seen(0, 0, 0, 2.0)
+    before = FittedHead(points, mesh).place(MESH)[0]
+    after = FittedHead(points, moved).place(MESH)[0]
+    share = (after - before) @ (dx, dy) / max(dx * dx + dy * dy, 1e-3)
+    assert (share <= 1.01 + 0.02 / max(abs(dx) + abs(dy), 0.01)).all()
+    assert share[which] == share.max() or abs(dx) + abs(dy) < 0.5
+
+
+def test_the_mesh_stands_in_for_the_jaw() -> None:
+    points = seen(0, 0, 0, 2.0)
+    mesh = seen_mesh(0, 0, 0, 2.0)
+    outline = points.copy()
+    outline[[2, 14], 0] += 10  # an outline that has slid over the cheeks; the pose hardly changes
+    at = POINTS[[2]]
+    plain, outlined = (FittedHead(p).place(at)[0][0, 0] for p in (points, outline))
+    with_mesh, outlined_with_mesh = (FittedHead(p, mesh).place(at)[0][0, 0] for p in (points, outline))
+    assert outlined - plain > 4
+    assert abs(outlined_with_mesh - with_mesh) < 1.5
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e9, -500.0])
+def test_a_mesh_that_is_not_on_the_head_is_refused(wrong: float) -> None:
+    mesh = seen_mesh(0, 0, 0, 2.0)
+    mesh[3, 1] = wrong
+    with pytest.raises(ValueError, match="mesh"):
+        FittedHead(seen(0, 0, 0, 2.0), mesh)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,7 +37,8 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
     Raises:
         RunError: the disk failed at the last moment. Put `writing` around what happens in the block.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not the process's number alone: on the machines of a cluster it is often the same.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{secrets.randbelow(10**6):06d}.tmp")
     try:
         yield temporary
         with writing(path):

@@ -119,16 +119,18 @@ def decode_rgba(data: bytes) -> Pixels:
 
 
 def encode_png(image: Pixels, level: int = 1) -> bytes:
-    """A PNG file of (H, W, 3) uint8 RGB or (H, W) uint8 gray.
+    """A PNG file of (H, W, 3) uint8 RGB, (H, W) uint8 gray, or (H, W, 4) uint8 RGBA, whose alpha is not multiplied in.
 
     Args:
         image: what to store.
         level: of compression, 0 to 9; 1 is fastest by far and costs a tenth more bytes.
     """
-    colour = image.ndim == 3
-    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if colour else image
     # Photographs have few repetitions: looking for none is quickest, and smallest at level 1. Masks consist of runs.
-    strategy = cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY if colour else cv2.IMWRITE_PNG_STRATEGY_RLE
+    pixels, strategy = image, cv2.IMWRITE_PNG_STRATEGY_RLE
+    if image.ndim == 3:
+        opaque = image.shape[2] == 3
+        pixels = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR if opaque else cv2.COLOR_RGBA2BGRA), dtype=np.uint8)
+        strategy = cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY if opaque else cv2.IMWRITE_PNG_STRATEGY_DEFAULT
     options = [cv2.IMWRITE_PNG_COMPRESSION, level, cv2.IMWRITE_PNG_STRATEGY, strategy]
     if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # one filter instead of a choice line by line
         options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]

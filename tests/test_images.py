@@ -472,9 +472,10 @@ def test_writing_into_a_missing_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_full_disk_says_what_to_do(tmp_path: Path) -> None:
+def test_full_disk_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.bin"
-    (tmp_path / f".x.bin.{os.getpid()}.tmp").symlink_to("/dev/full")
+    monkeypatch.setattr("occbench.atomic.secrets.randbelow", lambda _: 7)
+    (tmp_path / f".x.bin.{os.getpid()}000007.tmp").symlink_to("/dev/full")
     with pytest.raises(RunError, match="Free some space"):
         images.write_atomic(path, b"x" * 10_000)
     assert not path.exists()

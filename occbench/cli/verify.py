@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from occbench.manifest import MANIFEST, count
 from occbench.manifest.verify import KINDS, Report
 from occbench.manifest.verify import verify as verify_dataset
+from occbench.synthesis import benchmarks
 
 _MISMATCH = 4
 _SHOWN = 20
@@ -17,10 +18,14 @@ _SHOWN = 20
 
 @click.command(short_help="Check a data set against its manifest.")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR")
+@click.option("--benchmark", metavar="NAME", help="Are these also exactly its pairs? `occbench list benchmarks`.")
+@click.option("--metadata", is_flag=True, help="Check the manifest alone; open no image.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: all cores. The result is the same.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; lists 1000 problems, counts all.")
 @click.pass_context
-def verify(context: click.Context, directory: Path, workers: int | None, as_json: bool) -> None:
+def verify(
+    context: click.Context, directory: Path, benchmark: str | None, metadata: bool, workers: int | None, as_json: bool
+) -> None:
     """Read every image of the data set in DIR and compare it with DIR/manifest.parquet.
 
     \b
@@ -28,12 +33,14 @@ def verify(context: click.Context, directory: Path, workers: int | None, as_json
       * sizes and pixel hashes of clean and occluded images and masks;
       * occluded and clean image equal, bit for bit, wherever the mask is 0, and not everywhere;
       * no identity in two splits;
-      * no other file in clean/, occluded/ and mask/.
+      * no other file in clean/, occluded/ and mask/;
+      * with --benchmark, that each split of it is the published one, whole.
 
     \b
     Examples:
       occbench verify out/lfw
       occbench verify out/lfw --workers 4 --json > report.json
+      occbench verify out/bench --benchmark lfw-masks-v1
 
     \b
     Exit codes: 0 all as promised; 4 something differs; 2 no usable manifest.
@@ -42,9 +49,15 @@ def verify(context: click.Context, directory: Path, workers: int | None, as_json
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("verifying pairs", total=count(directory / MANIFEST))
-        report = verify_dataset(directory, workers, lambda rows: bar.update(task, completed=rows))
-    click.echo(json.dumps(report.document(), indent=2) if as_json else _summary(report, directory))
-    if not report.ok:
+        report = verify_dataset(directory, workers, lambda rows: bar.update(task, completed=rows), images=not metadata)
+    same = {} if benchmark is None else benchmarks.compare(directory / MANIFEST, benchmark)
+    if as_json:
+        click.echo(json.dumps({**report.document(), **({} if benchmark is None else {"benchmark": same})}, indent=2))
+    else:
+        click.echo(_summary(report, directory))
+        for split, equal in same.items():
+            click.echo(f"The split {split} is {'that' if equal else 'NOT that'} of {benchmark}.")
+    if not (report.ok and all(same.values())):
         context.exit(_MISMATCH)
 
 

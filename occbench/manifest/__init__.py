@@ -1,8 +1,8 @@
 """The contract on disk: one row a pair. Whoever makes data and whoever uses it share this, and nothing else."""
 
 from occbench.manifest.exports import export_csv, export_jsonl, read_rejects, write_rejects
-from occbench.manifest.ids import fingerprint
-from occbench.manifest.reader import Facts, batches, count, facts, read
+from occbench.manifest.fingerprint import fingerprint
+from occbench.manifest.reader import Facts, batches, count, facts, read, rows_at
 from occbench.manifest.schema import Pair, Reject
 from occbench.manifest.writer import ManifestWriter
 
@@ -24,5 +24,6 @@ __all__ = [
     "fingerprint",
     "read",
     "read_rejects",
+    "rows_at",
     "write_rejects",
 ]

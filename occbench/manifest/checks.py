@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from occbench.errors import InputError
 from occbench.images import MAX_PIXELS, MAX_SIDE
 from occbench.manifest.ids import MAX_ID
-from occbench.manifest.schema import SCHEMA, SPLITS
+from occbench.manifest.schema import KINDS, SCHEMA, SPLITS
 
 MAX_JSON = 1 << 16
 _MAX_TEXT = 4096
@@ -50,9 +50,13 @@ _TEXT = {
     "clean_path": _path("clean"),
     "occluded_path": _path("occluded"),
     "mask_path": _path("mask"),
+    # of a natural set
+    "kind": (f"^({'|'.join(KINDS)})$", " or ".join(KINDS)),
+    "sha256": _HASH,
+    "path": _path("images"),
 }
 _RELATIVE = (r"^/|(^|/)\.\.(/|$)", "a relative path that does not leave its root: no leading slash, no '..'")
-_CONFINED = ("image_id", "clean_path", "occluded_path", "mask_path")
+_CONFINED = ("image_id", "clean_path", "occluded_path", "mask_path", "path")
 _RANGES = {
     "index": (0, 999_999_999),
     "seed": (0, 2**63 - 1),
@@ -68,7 +72,7 @@ _RANGES = {
 }
 
 
-def check_footer(metadata: Any, where: str) -> None:
+def check_footer(metadata: Any, where: str, whole: pa.Schema = SCHEMA) -> None:
     """Refuse a Parquet file that announces absurdly much data a row, before any of it is unpacked.
 
     Only whole row groups are asked: asking a damaged file for a single column chunk ends the process (pyarrow 26).
@@ -76,12 +80,13 @@ def check_footer(metadata: Any, where: str) -> None:
     Args:
         metadata: `pyarrow.parquet.FileMetaData`.
         where: the file, for the message.
+        whole: the schema with all columns.
 
     Raises:
         InputError: names row group or column.
     """
     for column in map(metadata.schema.column, range(metadata.num_columns)):
-        if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.path.split(".")[0] in SCHEMA.names:
+        if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.path.split(".")[0] in whole.names:
             raise InputError(f"{where}: {column.path} holds bytes of a fixed size, and no column of a manifest does.")
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
@@ -90,18 +95,19 @@ def check_footer(metadata: Any, where: str) -> None:
             raise InputError(f"{where}: row group {number} holds {size}; that is no manifest.")
 
 
-def checked(batch: pa.RecordBatch, where: str, first: int) -> pa.RecordBatch:
-    """A batch brought to the types of `SCHEMA`, once every value has been found to be in bounds.
+def checked(batch: pa.RecordBatch, where: str, first: int, whole: pa.Schema = SCHEMA) -> pa.RecordBatch:
+    """A batch brought to the types of a schema, once every value has been found to be in bounds.
 
     Args:
         batch: columns of a manifest, all or some.
         where: the file, for messages.
         first: number of its first row in the file.
+        whole: the schema with all columns.
 
     Raises:
         InputError: names file, row and column, what was found and what is allowed.
     """
-    schema = pa.schema([field for field in SCHEMA if field.name in batch.schema.names])
+    schema = pa.schema([field for field in whole if field.name in batch.schema.names])
     columns = {}
     for field in schema:
         column = batch.column(field.name)

@@ -23,11 +23,17 @@ def load(directory: Path, relative: str, sha256: str) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: it is missing, unreadable, or has other pixels.
     """
+    return load_file(directory, relative, sha256)[1]
+
+
+def load_file(directory: Path, relative: str, sha256: str) -> tuple[bytes, npt.NDArray[np.uint8]]:
+    """The bytes of an image's file and its pixels; arguments and errors as in `load`."""
     path = directory / relative
     try:
-        pixels = decode_exact(read_bytes(path))
+        data = read_bytes(path)
+        pixels = decode_exact(data)
     except Rejected as rejected:
         raise InputError(f"{path}: {rejected.detail}. Run `occbench verify {directory}`.") from None
     if pixel_sha256(pixels) != sha256:
         raise InputError(f"{path} has other pixels than the manifest promises. Run `occbench verify {directory}`.")
-    return pixels
+    return data, pixels

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 SPLITS = ("train", "val", "test")
+KINDS = ("masked", "sunglasses", "glasses", "occluded", "neutral")  # of natural photographs
 
 
 def _column(name: str, kind: pa.DataType, nullable: bool = False) -> pa.Field:

@@ -30,10 +30,11 @@ class ManifestWriter:
         path: of the manifest.
         seed: of the run, for the file's own metadata.
         recipe_fingerprint: of the recipe that made the rows, likewise; empty where unknown.
+        level: of zstd's compression, 1 to 22: smaller and slower.
     """
 
-    def __init__(self, path: Path, *, seed: int | None = None, recipe_fingerprint: str = "") -> None:
-        self._path = path
+    def __init__(self, path: Path, *, seed: int | None = None, recipe_fingerprint: str = "", level: int = 3) -> None:
+        self._path, self._level = path, level
         self._schema = SCHEMA.with_metadata(
             {
                 "occbench.schema": str(SCHEMA_VERSION),
@@ -51,7 +52,7 @@ class ManifestWriter:
             temporary = stack.enter_context(replacing(self._path))
             with writing(self._path):
                 self._writer = pq.ParquetWriter(
-                    temporary, self._schema, compression="zstd", compression_level=3, write_page_checksum=True
+                    temporary, self._schema, compression="zstd", compression_level=self._level, write_page_checksum=True
                 )
             stack.push(lambda kind, *_: self._close(temporary, failed=kind is not None))
             self._stack = stack.pop_all()

@@ -41,6 +41,13 @@ def test_rows_come_back_in_order(tmp_path: Path, make_pair: Any) -> None:
     assert list(read(write(tmp_path / MANIFEST, rows))) == rows
 
 
+@pytest.mark.parametrize("size", [1, 5, 700])
+def test_row_groups_of_any_size(tmp_path: Path, make_pair: Any, size: int) -> None:
+    rows = [make_pair(number, warnings=("upscaled",) * (number % 3)) for number in range(1200)]
+    pq.write_table(pa.Table.from_batches([to_batch(rows)]), tmp_path / MANIFEST, row_group_size=size)
+    assert list(read(tmp_path / MANIFEST)) == rows
+
+
 def test_many_row_groups(tmp_path: Path, make_pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("occbench.manifest.writer.ROW_GROUP", 10)
     monkeypatch.setattr("occbench.manifest.reader._BATCH", 4)

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from occbench.pairs.paired import Pairs
-from occbench.synthesis.dataset import Selection, synthesise
+from occbench.synthesis.dataset import synthesise
 from occbench.synthesis.recipe import resolve
+from occbench.synthesis.selection import Selection
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from occbench.synthesis.dataset import Summary
+from occbench.synthesis.assembly import Summary
+from occbench.synthesis.dataset import Share
 
 
 class _Rate(ProgressColumn):
@@ -38,12 +39,24 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int, int, int],
         yield step
 
 
-def report(summary: Summary, as_json: bool) -> None:
+def report(made: Summary | Share, as_json: bool) -> None:
     """The result on stdout, for a person or as one JSON document."""
-    document = summary.document()
     if as_json:
-        click.echo(json.dumps(document, indent=2))
-        return
+        click.echo(json.dumps(made.document(), indent=2))
+    elif isinstance(made, Share):
+        click.echo(
+            f"{made.counts['pairs']} pairs of {made.counts['photographs']} photographs made now, {made.rejected} rejects. Shards "
+            f"{made.shards.start} to {made.shards.stop - 1} of {made.of} in {made.out} are finished. When all parts are:"
+            if made.shards
+            else f"Nothing to do: there are fewer shards ({made.of}) than parts. When all parts are finished:"
+        )
+        click.echo(f"occbench merge {made.out}")
+    else:
+        _report(made)
+
+
+def _report(summary: Summary) -> None:
+    document = summary.document()
     splits = ", ".join(f"{split} {count}" for split, count in summary.pairs.items())
     click.echo(f"{document['pairs']} pairs of {summary.photographs} photographs in {summary.out} ({splits or 'none'})")
     if summary.rejects:

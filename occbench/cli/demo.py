@@ -7,7 +7,8 @@ import click
 from occbench.cli.common import progress, report
 from occbench.occluders import OCCLUDERS, create
 from occbench.synthesis import recipe
-from occbench.synthesis.dataset import Selection, synthesise
+from occbench.synthesis.dataset import synthesise
+from occbench.synthesis.selection import Selection
 
 
 @click.command(short_help="Every occluder on two public-domain portraits.")

@@ -1,6 +1,7 @@
 """`occbench synth`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,13 @@ import click
 from occbench import weights
 from occbench.cli.common import progress, report
 from occbench.errors import MismatchError, UsageError
+from occbench.formats.reapply import reapply
 from occbench.manifest import facts
 from occbench.synthesis import benchmarks, recipe
-from occbench.synthesis.dataset import Selection, rebuild, synthesise
+from occbench.synthesis.dataset import make_part, rebuild, rebuild_part, synthesise
+from occbench.synthesis.engines import RETRIES
+from occbench.synthesis.plan import WHOLE, Part
+from occbench.synthesis.selection import Selection
 
 _WITH_REJECTS = 3
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -29,7 +34,11 @@ _RECIPE_OPTIONS = ("occluders", "per_image", "size", "crop", "landmarks", "split
 )
 @click.option("--size", type=int, metavar="PX", help="Side of the aligned crop.  [default: 128]")
 @click.option("--crop", type=click.Choice(["aligned", "none"]), help="`none` keeps the photograph as it is.  [default: aligned]")
-@click.option("--landmarks", metavar="A,B", help="Detectors to try, in this order: `occbench list landmarks`.  [default: dlib]")
+@click.option(
+    "--landmarks",
+    metavar="A,B",
+    help="Detectors to try, in this order: `occbench list landmarks`.  [default: supplied where the source has any, else dlib]",
+)
 @click.option("--split", type=click.Choice(["all", "train", "val", "test"]), help="Only this split.  [default: all]")
 @click.option("--seed", type=int, metavar="N", help="Of every random draw.  [default: 0]")
 @click.option("--limit", type=int, metavar="N", help="At most N photographs.")
@@ -40,16 +49,31 @@ _RECIPE_OPTIONS = ("occluders", "per_image", "size", "crop", "landmarks", "split
     help="For --source folder: who is who (columns image, identity, and perhaps split).",
 )
 @click.option(
+    "--exclude-identities",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Leave out these people, one a line: those whom another data set shows too, say.",
+)
+@click.option(
     "--manifest",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Rebuild the data set of this manifest, instead.",
 )
 @click.option("--benchmark", metavar="NAME", help="Rebuild this published benchmark, instead: `occbench list benchmarks`.")
+@click.option("--overlays", type=_FOLDER, metavar="PACK", help="Lay this overlay pack over the photographs below --root, instead.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), metavar="DIR", help="Keeps landmarks between runs.  [default: the user's cache]"
 )
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; the result is the same.  [default: all cores]")
+@click.option("--engine", default="local", show_default=True, metavar="local|ray", help="This machine, or a Ray cluster.")
+@click.option(
+    "--retries", type=click.IntRange(min=0), default=RETRIES, show_default=True, metavar="N", help="For shards whose process died."
+)
+@click.option("--shard-index", type=click.IntRange(min=0), metavar="I", help="Make part I of --num-shards only; `merge` finishes.")
+@click.option(
+    "--num-shards", type=click.IntRange(min=1), metavar="N", help="How many parts.  [default: those of a Slurm job array, else 1]"
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="First delete what an earlier run left in --out, and nothing else.")
 @click.option("--dry-run", is_flag=True, help="Print counts and bytes; write nothing.")
@@ -63,10 +87,16 @@ def synth(
     out: Path | None,
     recipe_file: str | None,
     identities: Path | None,
+    exclude_identities: Path | None,
     manifest: Path | None,
     benchmark: str | None,
+    overlays: Path | None,
     cache: Path | None,
     workers: int | None,
+    engine: str,
+    retries: int,
+    shard_index: int | None,
+    num_shards: int | None,
     resume: bool,
     overwrite: bool,
     dry_run: bool,
@@ -85,6 +115,8 @@ def synth(
       occbench synth --source lfw --root ~/data/lfw --recipe mixed --landmarks dlib,dlib-box,canonical --out out/mixed
       occbench synth --source lfw --root ~/data/lfw --dry-run --json
       occbench synth --manifest out/lfw/manifest.parquet --root ~/data/lfw --out out/again
+      occbench synth --overlays packs/lfw --root ~/data/lfw --out out/from-pack
+      occbench synth --source vggface2 --root /data/vgg --shard-index 3 --num-shards 64 --out /data/out
 
     \b
     Exit codes: 0 done; 3 done, with rejects listed in rejects.csv (normal on real photographs);
@@ -96,11 +128,31 @@ def synth(
         raise UsageError("--resume keeps what is there and --overwrite deletes it: choose one.")
     if out is None and not dry_run:
         raise UsageError("Where to? Name a folder with --out (or look first, with --dry-run).")
+    if overlays is not None:
+        others: dict[str, Any] = {"source": source, "recipe": recipe_file, "manifest": manifest, "benchmark": benchmark, **given}
+        others |= {"cache": cache, "identities": identities, "exclude_identities": exclude_identities}
+        others |= {"shard_index": shard_index, "num_shards": num_shards, "dry_run": dry_run or None}
+        if extra := [name.replace("_", "-") for name, value in sorted(others.items()) if value is not None]:
+            raise UsageError(f"A pack says everything about its data set: leave out --{', --'.join(extra)}.")
+        if root is None or out is None:
+            raise UsageError("--overlays needs --root, the folder of the photographs, and --out.")
+        with progress("laying overlays", None) as step:
+            summary = reapply(overlays, root, out, workers=workers, resume=resume, overwrite=overwrite, progress=step)
+        report(summary, as_json)
+        if summary.rejected:
+            raise MismatchError(f"{summary.rejected} pairs of {overlays} could not be made; rejects.csv says why.")
+        return
+    part = _part(shard_index, num_shards)
+    if part is not None and overwrite:
+        raise UsageError("--overwrite would delete what others make of this run: delete the folder first, then start all parts.")
+    how: dict[str, Any] = {"workers": workers, "engine": engine, "retries": retries}
+    how |= {"resume": resume, "overwrite": overwrite} if part is None else {"part": part}
     if benchmark is not None:
         if manifest is not None:
             raise UsageError("--benchmark names a manifest itself: leave --manifest out.")
         manifest = benchmarks.find(benchmark)
     if manifest is not None:
+        chosen = {name: given.pop(name) for name in ("split", "limit") if name in given}
         extra = sorted(given) + [name for name, value in (("source", source), ("recipe", recipe_file)) if value is not None]
         if extra:
             raise UsageError(f"A manifest says everything about its data set: leave out --{', --'.join(extra).replace('_', '-')}.")
@@ -109,34 +161,42 @@ def synth(
             return
         assert out is not None
         with progress("rebuilding", None) as step:
-            summary = rebuild(manifest, root, out, workers=workers, resume=resume, overwrite=overwrite, progress=step)
-        report(summary, as_json)
-        if summary.rejects:
-            raise MismatchError(f"{sum(summary.rejects.values())} pairs of {manifest} could not be rebuilt; rejects.csv says why.")
+            made = (rebuild if part is None else rebuild_part)(manifest, root, out, progress=step, **chosen, **how)
+        report(made, as_json)
+        if made.rejected:
+            raise MismatchError(f"{made.rejected} pairs of {manifest} could not be rebuilt; rejects.csv says why.")
         return
 
     document = recipe.load(recipe_file) if recipe_file is not None else {}
     document |= given | ({"source": source} if source is not None else {})
+    lists = {"identities_csv": identities, "exclude_identities": exclude_identities}
     selection = Selection(
-        recipe.resolve(document, recipe_file or "options"), root, {"identities_csv": identities.resolve()} if identities else {}
+        recipe.resolve(document, recipe_file or "options"), root, {name: file.resolve() for name, file in lists.items() if file}
     )
     if dry_run:
         _show(selection.estimate(), as_json)
         return
     assert out is not None
-    with progress("making pairs", sum(selection.sizes.values())) as step:
-        summary = synthesise(
-            selection,
-            out,
-            cache=(cache or weights.user_cache()).absolute(),
-            workers=workers,
-            resume=resume,
-            overwrite=overwrite,
-            progress=step,
-        )
-    report(summary, as_json)
-    if summary.rejects:
+    kept = (cache or weights.user_cache()).absolute()
+    with progress("making pairs", (part or WHOLE).photographs(sum(selection.sizes.values()))) as step:
+        made = (synthesise if part is None else make_part)(selection, out, cache=kept, progress=step, **how)
+    report(made, as_json)
+    if made.rejected:
         context.exit(_WITH_REJECTS)
+
+
+def _part(index: int | None, count: int | None) -> Part | None:
+    """Which part of the run is meant; None for the whole. Where nothing is said, a job array of Slurm says it."""
+    slurm = {name: os.environ.get(f"SLURM_ARRAY_TASK_{name}", "") for name in ("ID", "MIN", "STEP", "COUNT")}
+    if index is None and (count or 2) > 1 and slurm["ID"].isdecimal() and slurm["COUNT"].isdecimal():
+        index = (int(slurm["ID"]) - int(slurm["MIN"] or 0)) // int(slurm["STEP"] or 1)
+        count = count or int(slurm["COUNT"])
+        click.echo(f"Part {index} of {count} (from 0), as Slurm's job array says; --num-shards 1 makes everything.", err=True)
+    if index is None and (count or 1) > 1:
+        raise UsageError("--num-shards says how many parts there are; which of them is meant? Add --shard-index.")
+    if index is not None and count is None:
+        raise UsageError("--shard-index says which part is meant; of how many? Add --num-shards.")
+    return None if index is None or count is None else Part(index, count)
 
 
 def _show(estimate: dict[str, Any], as_json: bool) -> None:

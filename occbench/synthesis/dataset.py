@@ -1,160 +1,59 @@
-"""A whole data set: plan the shards, map them over processes, assemble what they leave. Made from photographs or a manifest."""
+"""A whole data set: plan the shards, map them over processes, assemble what they leave. Made from photographs or a manifest.
+
+Machines that see one folder can share a run: each makes a part of the shards (`make_part`, `rebuild_part`), then one of them
+assembles (`merge`). Where they do not, each makes its part in a folder of its own, and `gather` brings them together.
+"""
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from occbench.errors import InputError, OccbenchError, Rejected, UsageError
-from occbench.faces import Face, Source, open_source
-from occbench.images import decode, decode_exact, read_bytes, write_atomic
+from occbench.errors import InputError, OccbenchError, UsageError
+from occbench.faces import open_source
 from occbench.landmarks.locate import Locator
-from occbench.manifest import (
-    MANIFEST,
-    ManifestWriter,
-    Pair,
-    batches,
-    export_csv,
-    export_jsonl,
-    facts,
-    fingerprint,
-    read,
-    read_rejects,
-    write_rejects,
-)
-from occbench.manifest.schema import SPLITS
-from occbench.processes import available, mapped
+from occbench.manifest import Pair, batches, facts, read
+from occbench.synthesis import engines, shard
 from occbench.synthesis import recipe as recipes
-from occbench.synthesis import shard
-from occbench.synthesis.card import write_card
-from occbench.synthesis.recipe import CODE_SCHEMA, Recipe
-from occbench.synthesis.sheet import contact_sheet
+from occbench.synthesis.assembly import Summary, assemble
+from occbench.synthesis.engines import RETRIES, Engine
+from occbench.synthesis.plan import WHOLE, Part, Plan
+from occbench.synthesis.recipe import CODE_SCHEMA
+from occbench.synthesis.selection import Selection
 from occbench.synthesis.workspace import Workspace
 
 T = TypeVar("T")
 # progress(photographs, pairs, rejects): what one more shard added
 Progress = Callable[[int, int, int], None]
 
-SHEET = "contact_sheet.png"
-SHEET_PAIRS = 48
-_SHARDS = 24  # at least so many, where there are photographs enough, so that all cores have something to do until the end
-_KIND = ("occluder", "variant")
-# Bytes of PNG a pixel, measured on LFW at 128 px with the default recipe: clean and occluded image, mask.
-_BYTES = {"image": 2.1, "mask": 0.12}
-_LOOKED_AT = 16  # photographs, to estimate how large they are
-
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run gave.
+class Share:
+    """What a part of a run gave.
 
     Attributes:
         out: folder of the data set.
-        photographs: looked at.
-        pairs: in the manifest, by split.
-        rejects: rows of `rejects.csv`, by reason.
-        fingerprint: of the data: pair ids and pixel hashes.
+        shards: made now or before.
+        of: shards of the whole run.
+        counts: photographs, pairs and rejects of those made now.
     """
 
     out: Path
-    photographs: int
-    pairs: dict[str, int]
-    rejects: dict[str, int]
-    fingerprint: str
+    shards: range
+    of: int
+    counts: Counter[str]
+
+    @property
+    def rejected(self) -> int:
+        """Rejects of those made now."""
+        return self.counts["rejects"]
 
     def document(self) -> dict[str, Any]:
         """JSON-able, for `--json`."""
-        return {
-            "out": str(self.out),
-            "photographs": self.photographs,
-            "pairs": sum(self.pairs.values()),
-            "pairs_by_split": self.pairs,
-            "rejects": sum(self.rejects.values()),
-            "rejects_by_reason": self.rejects,
-            "data_fingerprint": self.fingerprint,
-            "contact_sheet": str(self.out / SHEET),
-        }
-
-
-class Selection:
-    """The photographs that a recipe asks for.
-
-    Args:
-        recipe: its source, split and limit matter.
-        root: folder of the photographs, or None for sources that bring their own.
-        options: further options of the source.
-
-    Raises:
-        UsageError: no such source.
-        InputError: no usable photographs at `root`.
-    """
-
-    def __init__(self, recipe: Recipe, root: Path | None, options: Mapping[str, Any] | None = None) -> None:
-        self.recipe = recipe
-        self.root = root.resolve() if root is not None else None
-        self.options = tuple(sorted((options or {}).items()))
-        self.source: Source = open_source(recipe.source, self.root, **dict(self.options))
-
-    def faces(self) -> Iterator[Face]:
-        """In the order of their ids."""
-        wanted = (face for face in self.source.faces() if self.recipe.split in ("all", face.split))
-        return islice(wanted, self.recipe.limit)
-
-    @cached_property
-    def _census(self) -> tuple[dict[str, int], str]:
-        sizes: Counter[str] = Counter()
-        digest = hashlib.sha256()
-        for face in self.faces():
-            sizes[face.split] += 1
-            entry = [face.image_id, face.identity, face.split, face.points, face.box, _size(face.path)]
-            digest.update(json.dumps(entry).encode() + b"\n")
-        return {split: sizes[split] for split in SPLITS if sizes[split]}, digest.hexdigest()
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Photographs by split.
-
-        Raises:
-            UsageError: there are none.
-        """
-        sizes, _ = self._census
-        if not sizes:
-            others = Counter(face.split for face in self.source.faces())
-            listing = ", ".join(f"{split} {others[split]}" for split in SPLITS if others[split])
-            raise UsageError(
-                f"The split {self.recipe.split!r} of {self.recipe.source} has no photographs. "
-                f"Photographs by split: {listing or 'none'}."
-            )
-        return sizes
-
-    @property
-    def digest(self) -> str:
-        """sha256 over what the source says of the photographs, and the sizes of their files."""
-        return self._census[1]
-
-    def estimate(self) -> dict[str, Any]:
-        """What a run would give if every photograph gave all its pairs: counts by split, and bytes (None: unknown)."""
-        photographs = sum(self.sizes.values())
-        pairs = photographs * self.recipe.pairs_per_photograph
-        document: dict[str, Any] = {
-            "photographs": photographs,
-            "photographs_by_split": self.sizes,
-            "pairs": pairs,
-            "pairs_by_split": {split: size * self.recipe.pairs_per_photograph for split, size in self.sizes.items()},
-            "bytes": None,
-        }
-        area = self.recipe.size**2 if self.recipe.crop == "aligned" else _mean_area(islice(self.faces(), _LOOKED_AT))
-        if area is not None:
-            document["bytes"] = round(area * ((photographs + pairs) * _BYTES["image"] + pairs * _BYTES["mask"]))
-        return document
+        return {"out": str(self.out), "shards": [self.shards.start, self.shards.stop], "of": self.of, **self.counts}
 
 
 def synthesise(
@@ -163,6 +62,8 @@ def synthesise(
     *,
     cache: Path | None = None,
     workers: int | None = None,
+    engine: str = "local",
+    retries: int = RETRIES,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda *_: None,
@@ -174,6 +75,8 @@ def synthesise(
         out: folder of the data set; see `Workspace`.
         cache: folder that keeps landmarks between runs, or None.
         workers: processes; default all cores.
+        engine: where shards are made, a key of `engines.ENGINES`.
+        retries: how often a shard whose process died is tried again.
         resume: go on with an interrupted run.
         overwrite: delete what an earlier run left in `out`.
         progress: called after each shard.
@@ -182,30 +85,37 @@ def synthesise(
         UsageError, InputError: nothing was done.
         RunError: the disk or a process failed; the run can be resumed.
     """
-    recipe, photographs = selection.recipe, sum(selection.sizes.values())
-    run = {
-        "recipe": recipe.document(),
-        "code_schema": CODE_SCHEMA,
-        "photographs": {"count": photographs, "sha256": selection.digest},
-    }
-    Locator(selection.source, recipe.landmarks, None)  # says what cannot be used before anything is touched
-    out = out.absolute()
-    space = Workspace(out, run, resume=resume, overwrite=overwrite)
+    plan, over = _plan_of(selection), engines.create(engine, workers=workers, retries=retries)
+    space = Workspace(out.absolute(), plan.record, resume=resume, overwrite=overwrite)
+    _make(selection, plan, space, WHOLE, cache, over, progress)
+    return _finish(space, plan)
 
-    def tasks() -> Iterator[shard.Making]:
-        for number, faces in enumerate(_chunks(selection.faces(), each)):
-            place = _place(space, number, selection.root, selection.options, recipe.seed, recipe.fingerprint())
-            yield shard.Making(place, recipe, number * each, faces, cache)
 
-    each = min(shard.PHOTOGRAPHS, -(-photographs // _SHARDS))
-    shards = -(-photographs // each)
-    if not space.finished:
-        _run(shard.make, tasks(), space, workers, progress)
-        _assemble(space, shards, recipe.seed, recipe.fingerprint())
-        made_from = {"photographs": run["photographs"], "code_schema": CODE_SCHEMA}
-        _describe(out, recipe.document(), selection.source, made_from)
-        space.finish()
-    return _summary(out, photographs)
+def make_part(
+    selection: Selection,
+    out: Path,
+    part: Part,
+    *,
+    cache: Path | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    retries: int = RETRIES,
+    progress: Progress = lambda *_: None,
+) -> Share:
+    """Make one part of a data set, beside others who make the other parts, in one folder or in several. `merge` finishes it.
+
+    Whoever calls it again goes on with what is there.
+
+    Args:
+        part: which.
+        selection, out, cache, workers, engine, retries, progress: as in `synthesise`.
+
+    Raises:
+        UsageError, InputError, RunError: as `synthesise`.
+    """
+    plan, over = _plan_of(selection), engines.create(engine, workers=workers, retries=retries)
+    space = Workspace.joined(out.absolute(), plan.record)
+    return _make(selection, plan, space, part, cache, over, progress)
 
 
 def rebuild(
@@ -213,7 +123,11 @@ def rebuild(
     root: Path | None,
     out: Path,
     *,
+    split: str = "all",
+    limit: int | None = None,
     workers: int | None = None,
+    engine: str = "local",
+    retries: int = RETRIES,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda *_: None,
@@ -226,57 +140,212 @@ def rebuild(
     Args:
         manifest: of the data set.
         root: folder of the photographs, or None for sources that bring their own.
-        out, workers, resume, overwrite, progress: as in `synthesise`.
+        split, limit: only this split, and at most so many photographs of it.
+        out, workers, engine, retries, resume, overwrite, progress: as in `synthesise`.
 
     Raises:
         UsageError, InputError: nothing was done.
         RunError: the disk or a process failed; the run can be resumed.
     """
-    said = facts(manifest)
-    first = next(iter(read(manifest)), None)
-    if first is None:
-        raise InputError(f"{manifest} has no rows.")
-    source = open_source(first.source, root.resolve() if root is not None else None)
-    out = out.absolute()
-    if manifest.resolve().is_relative_to(out.resolve()):
-        raise UsageError(f"{manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
-    with manifest.open("rb") as stream:
-        run = {"manifest": hashlib.file_digest(stream, "sha256").hexdigest(), "code_schema": CODE_SCHEMA}
-    space = Workspace(out, run, resume=resume, overwrite=overwrite)
-    seed = int(said.seed) if said.seed.isdecimal() else None
-    each = min(shard.PHOTOGRAPHS, -(-said.rows // _SHARDS))
+    rows = _Rows(manifest, split, limit)
+    plan, over = rows.plan(out), engines.create(engine, workers=workers, retries=retries)
+    open_source(plan.source, root.resolve() if root is not None else None)
+    space = Workspace(out.absolute(), plan.record, resume=resume, overwrite=overwrite)
+    _rebuild(rows, root, plan, space, WHOLE, over, progress)
+    return _finish(space, plan)
 
-    def tasks() -> Iterator[shard.Rebuilding]:
-        photographs = (tuple(rows) for _, rows in groupby(read(manifest), lambda row: (row.source, row.image_id)))
-        for number, group in enumerate(_chunks(photographs, each)):
-            place = _place(space, number, root.resolve() if root is not None else None, (), seed, said.recipe_fingerprint)
-            yield shard.Rebuilding(place, group)
+
+def rebuild_part(
+    manifest: Path,
+    root: Path | None,
+    out: Path,
+    part: Part,
+    *,
+    split: str = "all",
+    limit: int | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    retries: int = RETRIES,
+    progress: Progress = lambda *_: None,
+) -> Share:
+    """Rebuild one part of a data set; to `rebuild` what `make_part` is to `synthesise`."""
+    rows = _Rows(manifest, split, limit)
+    plan, over = rows.plan(out), engines.create(engine, workers=workers, retries=retries)
+    open_source(plan.source, root.resolve() if root is not None else None)
+    space = Workspace.joined(out.absolute(), plan.record)
+    return _rebuild(rows, root, plan, space, part, over, progress)
+
+
+def merge(out: Path) -> Summary:
+    """Finish a run whose parts are all made, in one folder. The result equals that of a single machine, byte for byte.
+
+    Raises:
+        UsageError: no run there, or parts are missing; says which.
+        InputError, RunError: as `synthesise`.
+    """
+    record = Workspace.record(out)
+    if record is None:
+        raise UsageError(f"{out} holds no run of occbench synth: name the folder that the parts were made in.")
+    plan = Plan.of(record)
+    space = Workspace(out.absolute(), record, resume=True, overwrite=False)
+    if not space.finished and (missing := [number for number in range(plan.shards) if not space.done(number)]):
+        raise UsageError(
+            f"{len(missing)} of {plan.shards} shards of {out} are missing: {_spans(missing)}. Run their parts again "
+            "(the same command goes on), or the command with --resume and without --shard-index, which makes what is missing."
+        )
+    return _finish(space, plan)
+
+
+def gather(parts: Iterable[Path], out: Path) -> Summary:
+    """Bring parts of one run that were made in several folders together in a new one, and finish it. Files are linked where the
+    file system can, and copied elsewhere; the parts stay as they are.
+
+    Raises:
+        UsageError: they are no parts of one run, or shards are missing.
+        InputError: a part is damaged.
+        RunError: the disk is full.
+    """
+    parts = list(parts)
+    records = {part: Workspace.record(part) for part in parts}
+    for part, record in records.items():
+        if record is None:
+            raise UsageError(f"{part} holds no run of occbench synth: name the folders that the parts were made in.")
+        if record != records[parts[0]]:
+            raise UsageError(f"{part} and {parts[0]} are parts of different runs; their .occbench/run.json say of what.")
+    record = records[parts[0]]
+    assert record is not None
+    space = Workspace.joined(out.absolute(), record)
+    if not space.finished:
+        for part in parts:
+            space.adopt(part.absolute())
+    return merge(out)
+
+
+class _Rows:
+    """The rows of a manifest that are to be rebuilt."""
+
+    def __init__(self, manifest: Path, split: str, limit: int | None) -> None:
+        self.manifest, self.split, self.limit = manifest, split, limit
+
+    def photographs(self) -> Iterator[tuple[Pair, ...]]:
+        """Those of each photograph."""
+        rows = (row for row in read(self.manifest) if self.split in ("all", row.split))
+        return islice((tuple(group) for _, group in groupby(rows, lambda row: (row.source, row.image_id))), self.limit)
+
+    def plan(self, out: Path) -> Plan:
+        """What rebuilding them means.
+
+        Raises:
+            InputError: no usable manifest, or an empty one.
+            UsageError: it lies in `out`, or has nothing of this split.
+        """
+        said, splits = facts(self.manifest), set[str]()
+        count, last = 0, ("", "")
+        columns = ("source", "image_id", "split")
+        for batch in batches(self.manifest, columns):
+            for source, image_id, split in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
+                splits.add(split)
+                if self.split in ("all", split):
+                    count, last = count + ((source, image_id) != last), (source, image_id)
+        if not splits:
+            raise InputError(f"{self.manifest} has no rows.")
+        if not count:
+            raise UsageError(f"{self.manifest} has no rows of the split {self.split!r}, only of {', '.join(sorted(splits))}.")
+        if self.manifest.resolve().is_relative_to(out.resolve()):
+            raise UsageError(f"{self.manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
+        with self.manifest.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        rebuilt = {
+            "manifest": digest,
+            "source": last[0],
+            "seed": int(said.seed) if said.seed.isdecimal() else None,
+            "recipe_fingerprint": said.recipe_fingerprint,
+            "recipe": _recipe_beside(self.manifest, said.recipe_fingerprint),
+            "split": self.split,
+        }
+        photographs = {"count": count if self.limit is None else min(count, self.limit)}
+        return Plan.of({"rebuilt": rebuilt, "code_schema": CODE_SCHEMA, "photographs": photographs})
+
+
+def _plan_of(selection: Selection) -> Plan:
+    plan = Plan.making(selection.recipe, sum(selection.sizes.values()), selection.digest)
+    Locator(selection.source, selection.recipe.landmarks, None)  # says what cannot be used before anything is touched
+    return plan
+
+
+def _make(
+    selection: Selection,
+    plan: Plan,
+    space: Workspace,
+    part: Part,
+    cache: Path | None,
+    over: Engine[tuple[int, int, int]],
+    progress: Progress,
+) -> Share:
+    def task(number: int, faces: tuple[Any, ...]) -> shard.Making:
+        place = place_of(space, number, plan, selection.root, selection.options)
+        return shard.Making(place, selection.recipe, number * plan.each, faces, cache)
+
+    return run_shards(shard.make, task, selection.faces(), plan, space, part, over, progress)
+
+
+def _rebuild(
+    rows: _Rows, root: Path | None, plan: Plan, space: Workspace, part: Part, over: Engine[tuple[int, int, int]], progress: Progress
+) -> Share:
+    def task(number: int, photographs: tuple[tuple[Pair, ...], ...]) -> shard.Rebuilding:
+        return shard.Rebuilding(place_of(space, number, plan, root.resolve() if root is not None else None, ()), photographs)
+
+    return run_shards(shard.rebuild, task, rows.photographs(), plan, space, part, over, progress)
+
+
+def place_of(space: Workspace, number: int, plan: Plan, root: Path | None, options: tuple[tuple[str, Any], ...]) -> shard.Place:
+    """Where a shard reads and writes."""
+    files = (space.shard(number), space.rejects(number), space.journal(number))
+    return shard.Place(space.out, *files, root, options, plan.seed, plan.recipe_fingerprint)
+
+
+def run_shards(
+    function: Callable[[Any], tuple[int, int, int]],
+    task: Callable[[int, tuple[T, ...]], Any],
+    photographs: Iterable[T],
+    plan: Plan,
+    space: Workspace,
+    part: Part,
+    over: Engine[tuple[int, int, int]],
+    progress: Progress,
+) -> Share:
+    """Make the shards of a part that are not finished yet.
+
+    Args:
+        function: makes a shard, and returns how many photographs, pairs and rejects it had.
+        task: what it is given, from the shard's number and photographs.
+        photographs: of the whole run, in order; those of a shard follow each other.
+        plan, space, part: which shards there are, where they go, which are meant.
+        over: maps the function over processes.
+        progress: called after each shard.
+    """
+    mine = part.of(plan.shards)
+    counts = Counter(photographs=0, pairs=0, rejects=0)
+
+    def missing() -> Iterator[Any]:
+        for number, chunk in islice(enumerate(_chunks(photographs, plan.each)), mine.start, mine.stop):
+            if space.done(number):
+                progress(len(chunk), 0, 0)
+            else:
+                yield task(number, chunk)
 
     if not space.finished:
-        _run(shard.rebuild, tasks(), space, workers, progress)
-        shards = next(number for number in range(said.rows + 1) if not space.done(number))
-        _assemble(space, shards, seed, said.recipe_fingerprint)
-        _describe(out, _recipe_beside(manifest, said.recipe_fingerprint), source, {"manifest": run["manifest"]})
+        for done in over(function, missing()):
+            counts.update(dict(zip(counts, done, strict=True)))
+            progress(*done)
+    return Share(space.out, mine, plan.shards, counts)
+
+
+def _finish(space: Workspace, plan: Plan) -> Summary:
+    if not space.finished:
+        assemble(space, plan)
         space.finish()
-    return _summary(out, None)
-
-
-def _mean_area(faces: Iterable[Face]) -> float | None:
-    """Mean number of pixels of those photographs that can be decoded."""
-    areas = []
-    for face in faces:
-        with suppress(Rejected):
-            height, width, _ = decode(read_bytes(face.path)).shape
-            areas.append(height * width)
-    return sum(areas) / len(areas) if areas else None
-
-
-def _size(path: Path) -> int | None:
-    """Bytes of a photograph's file: enough to tell two copies of a source apart that differ in more than their place."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+    return Summary.of(space.out, plan)
 
 
 def _chunks(items: Iterable[T], each: int) -> Iterator[tuple[T, ...]]:
@@ -285,88 +354,16 @@ def _chunks(items: Iterable[T], each: int) -> Iterator[tuple[T, ...]]:
         yield chunk
 
 
-def _place(
-    space: Workspace, number: int, root: Path | None, options: tuple[tuple[str, Any], ...], seed: int | None, recipe: str
-) -> shard.Place:
-    return shard.Place(space.out, space.shard(number), space.rejects(number), space.journal(number), root, options, seed, recipe)
-
-
-def _run(
-    function: Callable[[Any], tuple[int, int, int]],
-    tasks: Iterator[shard.Making] | Iterator[shard.Rebuilding],
-    space: Workspace,
-    workers: int | None,
-    progress: Progress,
-) -> None:
-    """Map the shards that are not finished yet over processes."""
-
-    def missing() -> Iterator[shard.Making | shard.Rebuilding]:
-        for task in tasks:
-            if task.place.rows.exists():
-                progress(_photographs(task), 0, 0)
-            else:
-                yield task
-
-    for photographs, pairs, rejects in mapped(function, missing(), workers or available()):
-        progress(photographs, pairs, rejects)
-
-
-def _photographs(task: shard.Making | shard.Rebuilding) -> int:
-    return len(task.faces) if isinstance(task, shard.Making) else len(task.photographs)
-
-
-def _assemble(space: Workspace, shards: int, seed: int | None, recipe: str) -> None:
-    """Manifest, exports and rejects out of the finished shards, in their order."""
-    out = space.out
-    with ManifestWriter(out / MANIFEST, seed=seed, recipe_fingerprint=recipe) as writer:
-        for number in range(shards):
-            for batch in batches(space.shard(number)):
-                writer.extend(batch)
-    write_rejects(out / "rejects.csv", chain.from_iterable(read_rejects(space.rejects(number)) for number in range(shards)))
-    export_csv(out / MANIFEST, out / "manifest.csv")
-    export_jsonl(out / MANIFEST, out / "metadata.jsonl")
-
-
-def _describe(out: Path, recipe: Mapping[str, Any] | None, source: Source, made_from: Mapping[str, Any]) -> None:
-    """Recipe, data card and contact sheet."""
-    if recipe is not None:
-        text = yaml.safe_dump({**recipe, "made_from": dict(made_from)}, sort_keys=True, allow_unicode=True)
-        write_atomic(out / "recipe.yaml", text.encode())
-    write_card(out, recipe=recipe or {}, source=source)
-    shown = _shown(out / MANIFEST)
-    pairs = (row for number, row in enumerate(read(out / MANIFEST)) if number in shown)
-    rows = [(*_images(out, row), f"{row.occluder}/{row.variant}") for row in pairs]
-    if rows:
-        contact_sheet(rows, out / SHEET, f"occbench · {source.name}")
-
-
-def _shown(manifest: Path) -> set[int]:
-    """Numbers of the rows on the contact sheet: as many of each variant of each occluder, spread evenly over its rows."""
-    totals: Counter[tuple[str, str]] = Counter()
-    for batch in batches(manifest, _KIND):
-        totals.update(_kinds(batch))
-    share = max(1, SHEET_PAIRS // max(1, len(totals)))
-    wanted = {}  # the k-th row of each kind; the start differs, so that not all kinds show the same photograph
-    for number, (kind, total) in enumerate(sorted(totals.items())[:SHEET_PAIRS]):
-        wanted[kind] = {(k * total // min(share, total) + number) % total for k in range(min(share, total))}
-    seen: Counter[tuple[str, str]] = Counter()
-    chosen, row = set(), 0
-    for batch in batches(manifest, _KIND):
-        for kind in _kinds(batch):
-            if seen[kind] in wanted.get(kind, ()):
-                chosen.add(row)
-            seen[kind] += 1
-            row += 1
-    return chosen
-
-
-def _kinds(batch: Any) -> Iterator[tuple[str, str]]:
-    return zip(*(batch.column(name).to_pylist() for name in _KIND), strict=True)
-
-
-def _images(out: Path, row: Pair) -> tuple[Any, Any, Any]:
-    clean, occluded, mask = (decode_exact(read_bytes(out / path)) for path in (row.clean_path, row.occluded_path, row.mask_path))
-    return clean, occluded, mask
+def _spans(numbers: list[int]) -> str:
+    """Numbers as ranges: `3, 7–9`; at most ten of them."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1][-1] = number
+        else:
+            spans.append([number, number])
+    texts = [f"{first}" if first == last else f"{first}–{last}" for first, last in spans[:10]]
+    return ", ".join([*texts, "..."] if len(spans) > 10 else texts)
 
 
 def _recipe_beside(manifest: Path, wanted: str) -> dict[str, Any] | None:
@@ -376,21 +373,3 @@ def _recipe_beside(manifest: Path, wanted: str) -> dict[str, Any] | None:
     except OccbenchError:
         return None
     return recipe.document() if recipe.fingerprint() == wanted else None
-
-
-def _summary(out: Path, photographs: int | None) -> Summary:
-    pairs: Counter[str] = Counter()
-    seen = 0
-    last = ""
-    for batch in batches(out / MANIFEST, ["split", "image_id"]):
-        pairs.update(batch.column("split").to_pylist())
-        for image_id in batch.column("image_id").to_pylist():
-            seen, last = seen + (image_id != last), image_id
-    rejects = Counter(reject.reason for reject in read_rejects(out / "rejects.csv"))
-    return Summary(
-        out,
-        seen if photographs is None else photographs,
-        {split: pairs[split] for split in SPLITS if pairs[split]},
-        dict(sorted(rejects.items())),
-        fingerprint(read(out / MANIFEST)),
-    )

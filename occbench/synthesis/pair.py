@@ -18,12 +18,12 @@ from occbench.faces import Face
 from occbench.images import pixel_sha256
 from occbench.landmarks import Landmarks
 from occbench.landmarks.alignment import Matrix, apply, crop, crop_matrix, five_points
-from occbench.landmarks.head import FittedHead
+from occbench.landmarks.head import MESH, FittedHead, Pose
 from occbench.manifest import Pair
 from occbench.manifest.ids import pair_id, photo_id
 from occbench.manifest.schema import tenths
 from occbench.occluders import Occluder, Scene, create, region
-from occbench.occluders.layer import composite
+from occbench.occluders.layer import Layer, composite
 from occbench.occluders.photometry import Photometry, match, measure
 from occbench.seeding import generator, random_bytes
 from occbench.synthesis.recipe import MAX_SIZE, Recipe, pick
@@ -35,6 +35,7 @@ IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _OCCLUDED = 128  # alpha from which a pixel counts as occluded
 _LOW_COVERAGE = 0.01
 _UPSCALED = 2.0
+_FARTHEST = 1e5  # px, as the manifest allows landmarks
 _NEAREST = 64  # mm that the longer side of a frame shows at least: the face of an aligned crop has 224
 
 occluder_called = cache(create)  # one instance a process: its textures are loaded once
@@ -75,8 +76,23 @@ class Photograph:
     @cached_property
     def angles(self) -> tuple[float, float, float]:
         """Yaw, pitch and roll in the source photograph, degrees, rounded to 0.1."""
-        pose = FittedHead(self.landmarks.points).pose
+        mesh = self.landmarks.mesh
+        pose = Pose(mesh.rotation, 1.0, (0.0, 0.0)) if mesh else FittedHead(self.landmarks.points).pose
         return round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)
+
+    @cached_property
+    def mesh(self) -> list[float] | None:
+        """Where the points of `head.MESH` appear in the source photograph, x and y in turn, as stored; None without a mesh, or with
+        one that does not fit the landmarks."""
+        if self.landmarks.mesh is None:
+            return None
+        points = self.landmarks.mesh.points
+        try:
+            _head(self.matrix, self.landmarks.points.tobytes(), points.tobytes())
+        except ValueError:
+            return None
+        values: list[float] = points.ravel().tolist()
+        return values
 
 
 def prepare(face: Face, image: Image, source_sha256: str, landmarks: Landmarks, recipe: Recipe) -> Photograph:
@@ -158,6 +174,8 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
     parameters = occluder.sample(rng, variant, scene, draw.ranges)
     if occluder.photometric:
         parameters = {**parameters, "photo": photo.photometry}
+    if photo.mesh and _follows_mesh(occluder):
+        parameters = {**parameters, "mesh": photo.mesh}
     yaw, pitch, roll = photo.angles
     clean_path, occluded_path, mask_path = paths(face, occluder_name, index, folder)
     return Pair(
@@ -206,29 +224,40 @@ def render_pair(row: Pair, clean: Image) -> tuple[Image, Image]:
 
     Raises:
         Rejected: nothing of the occluder falls into the frame, or covers it (`empty-mask`), or it changes nothing (`invisible`).
+        ValueError, KeyError, TypeError: as `render_layer`.
+    """
+    occluded, mask = composite(clean, render_layer(row))
+    if not (mask >= _OCCLUDED).any():
+        raise Rejected("empty-mask", f"the {row.occluder} ({row.variant}) hides no pixel of the image")
+    if np.array_equal(occluded, clean):
+        raise Rejected("invisible", f"the {row.occluder} ({row.variant}) looks like what it hides")
+    return occluded, mask
+
+
+def render_layer(row: Pair) -> Layer:
+    """What a manifest row lays over its clean image, in output pixels: drawn, and matched to the photograph's light.
+
+    It is made from the row alone, so no pixel of the photograph can be in it.
+
+    Raises:
+        Rejected: nothing of the occluder falls into the frame.
         ValueError, KeyError, TypeError: a variant that does not exist, landmarks that do not fit the frame, or parameters
             that the occluder cannot read (only in rows that others wrote).
     """
     occluder: Occluder = occluder_called(row.occluder)
     if row.variant not in occluder.variants:
         raise ValueError(f"the {row.occluder} has no variant {row.variant!r}")
-    head = _head(row.crop_matrix, tenths(row.landmarks).tobytes())
+    measured = {"photo", "mesh"} if _follows_mesh(occluder) else {"photo"}
+    mesh = _mesh(row.parameters["mesh"]) if "mesh" in measured & row.parameters.keys() else None
+    head = _head(row.crop_matrix, tenths(row.landmarks).tobytes(), mesh)
     if head.pose.scale * _NEAREST > max(row.width, row.height):
         raise ValueError(f"a face of {head.pose.scale:.3g} px a mm in a frame of {row.width}×{row.height} px")
     scene = _scene(row.width, row.height, head, row.seed, row.source, row.image_id, row.occluder, row.index)
-    parameters = {key: value for key, value in row.parameters.items() if key != "photo"}
-    if occluder.photometric:
-        light = Photometry.from_json(row.parameters["photo"])
-        layer = occluder.render(row.variant, parameters, _lit(scene, light))
-        layer = match(layer, light, head, scene.noise)
-    else:
-        layer = occluder.render(row.variant, parameters, scene)
-    occluded, mask = composite(clean, layer)
-    if not (mask >= _OCCLUDED).any():
-        raise Rejected("empty-mask", f"the {row.occluder} ({row.variant}) hides no pixel of the image")
-    if np.array_equal(occluded, clean):
-        raise Rejected("invisible", f"the {row.occluder} ({row.variant}) looks like what it hides")
-    return occluded, mask
+    parameters = {key: value for key, value in row.parameters.items() if key not in measured}
+    if not occluder.photometric:
+        return occluder.render(row.variant, parameters, scene)
+    light = Photometry.from_json(row.parameters["photo"])
+    return match(occluder.render(row.variant, parameters, _lit(scene, light)), light, head, scene.noise)
 
 
 def complete(row: Pair, occluded: Image, mask: Image) -> Pair:
@@ -248,9 +277,23 @@ def complete(row: Pair, occluded: Image, mask: Image) -> Pair:
 
 
 @lru_cache(maxsize=4)
-def _head(matrix: Matrix, landmarks: bytes) -> FittedHead:
+def _head(matrix: Matrix, landmarks: bytes, mesh: bytes | None = None) -> FittedHead:
     """The head of a row, in output pixels; the pairs of one photograph share it."""
-    return FittedHead(apply(matrix, np.frombuffer(landmarks, np.float64).reshape(68, 2)))
+    points = apply(matrix, np.frombuffer(landmarks, np.float64).reshape(68, 2))
+    return FittedHead(points, None if mesh is None else apply(matrix, np.frombuffer(mesh, np.float64).reshape(-1, 2)))
+
+
+def _follows_mesh(occluder: Occluder) -> bool:
+    return bool(getattr(occluder, "mesh", False))
+
+
+def _mesh(values: Any) -> bytes:
+    """The points of `head.MESH` as a row stores them, x and y in turn; whether they fit the head, `FittedHead` says."""
+    if not isinstance(values, list) or len(values) != 2 * len(MESH):
+        raise ValueError(f"`mesh` is not a list of {2 * len(MESH)} numbers")
+    if not all(type(value) in (int, float) and abs(value) <= _FARTHEST for value in values):  # not for NaN
+        raise ValueError(f"`mesh` holds something else than numbers of pixels up to {_FARTHEST:.0f}")
+    return tenths(values).tobytes()
 
 
 def _scene(width: int, height: int, head: FittedHead, seed: int, *key: str | int) -> Scene:

@@ -71,7 +71,7 @@ class Recipe:
         seed: of every draw.
         size: side of the aligned crop, px; without a meaning where `crop` is `none`.
         crop: `aligned`, or `none`, which keeps the photograph as it is.
-        landmarks: detectors to try, in this order.
+        landmarks: detectors to try, in this order; None for the source's default, which `Selection` fills in.
         split: `train`, `val`, `test` or `all`.
         limit: at most this many photographs (after the split filter), or None.
     """
@@ -83,7 +83,7 @@ class Recipe:
     seed: int = 0
     size: int = 128
     crop: str = "aligned"
-    landmarks: tuple[str, ...] = ("dlib",)
+    landmarks: tuple[str, ...] | None = None
     split: str = "all"
     limit: int | None = None
 
@@ -109,7 +109,7 @@ class Recipe:
     def document(self) -> dict[str, Any]:
         """The recipe as plain data, the way `recipe.yaml` and the fingerprint hold it."""
         plain: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        plain["landmarks"] = list(self.landmarks)
+        plain["landmarks"] = None if self.landmarks is None else list(self.landmarks)
         plain["occluders"] = {}
         for name, draw in self.occluders.items():
             settings = {"variants": dict(draw.variants), "ranges": {key: list(pair) for key, pair in draw.ranges.items()}}

@@ -27,8 +27,6 @@ from occbench.synthesis.recipe import MAX_FOLDER, Recipe
 
 Image = npt.NDArray[np.uint8]
 
-PHOTOGRAPHS = 64  # of one shard, at most
-
 
 @dataclass(frozen=True)
 class Place:
@@ -72,7 +70,7 @@ class Rebuilding:
     photographs: tuple[tuple[Pair, ...], ...]
 
 
-class _Result:
+class Result:
     """What becomes of a shard: images, rows in order, and what could not be used.
 
     Args:
@@ -120,7 +118,7 @@ def make(shard: Making) -> tuple[int, int, int]:
     faces = [(face, f"{number // per_folder:04d}") for number, face in enumerate(shard.faces, shard.first)]
     images = (path for face, folder in faces for pair in recipe.choices(face.image_id) for path in paths(face, *pair, folder))
     source = _source(recipe.source, place.root, place.options)
-    result = _Result(place, images)
+    result = Result(place, images)
     with Locator(source, recipe.landmarks, shard.cache) as locator:
         for face, folder in faces:
             try:
@@ -156,13 +154,13 @@ def rebuild(shard: Rebuilding) -> tuple[int, int, int]:
     """
     cv2.setNumThreads(1)
     images = (path for row in chain(*shard.photographs) for path in (row.clean_path, row.occluded_path, row.mask_path))
-    result = _Result(shard.place, images)
+    result = Result(shard.place, images)
     for rows in shard.photographs:
         _rebuild_photograph(rows, shard.place, result)
     return result.finish(len(shard.photographs))
 
 
-def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: _Result) -> None:
+def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: Result) -> None:
     first, before = rows[0], len(result.rows)
     try:
         clean = _original(first, place)

@@ -45,21 +45,21 @@ def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench", show
     canvas = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(canvas)
     counts = [f"{len(rows)} pairs", *(f"{occluder} {len(members)}" for occluder, members in groups)]
-    pen.text((_MARGIN, 22), title, _INK, _font(24))
-    pen.text((_MARGIN, 54), "   ".join(counts), _FAINT, _font(13))
-    pen.text((width - _MARGIN, 54), f"left to right: {shown}", _FAINT, _font(13), anchor="ra")
+    pen.text((_MARGIN, 22), title, _INK, font(24))
+    pen.text((_MARGIN, 54), "   ".join(counts), _FAINT, font(13))
+    pen.text((width - _MARGIN, 54), f"left to right: {shown}", _FAINT, font(13), anchor="ra")
 
     top = _TITLE
     for occluder, members in groups:
         pen.line((_MARGIN, top + 8, width - _MARGIN - 1, top + 8), _LINE)
-        pen.text((_MARGIN, top + 17), occluder, _INK, _font(17))
+        pen.text((_MARGIN, top + 17), occluder, _INK, font(17))
         top += _HEADING
         for number, (*images, caption) in enumerate(members):
             column = number % _COLUMNS
             left = _MARGIN + column * (cell + _GAP_ACROSS)
             for place, image in enumerate(images):
-                _paste(canvas, image, left + place * (_SIDE + _BETWEEN), top)
-            pen.text((left, top + _SIDE + 4), caption.partition("/")[2] or caption, _FAINT, _font(12))
+                paste(canvas, image, left + place * (_SIDE + _BETWEEN), top)
+            pen.text((left, top + _SIDE + 4), caption.partition("/")[2] or caption, _FAINT, font(12))
             if column == _COLUMNS - 1 or number == len(members) - 1:
                 top += _SIDE + _CAPTION + _GAP_DOWN
     write_atomic(path, encode_png(np.asarray(canvas)))
@@ -69,11 +69,12 @@ def _occluder(row: Row) -> str:
     return row[3].partition("/")[0]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)  # the one that Pillow brings along
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font that Pillow brings along, `size` px."""
+    return ImageFont.load_default(size)
 
 
-def _paste(canvas: Image.Image, image: Pixels, left: int, top: int) -> None:
+def paste(canvas: Image.Image, image: Pixels, left: int, top: int) -> None:
     """Put an image into the middle of a square place, scaled down to fit."""
     height, width = image.shape[:2]
     if max(height, width) > _SIDE:

@@ -6,24 +6,29 @@ is: a resume with anything else is refused.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from occbench.atomic import writing
+from occbench.atomic import replacing, writing
 from occbench.errors import InputError, OccbenchError, UsageError
 from occbench.images import write_atomic
 from occbench.manifest import MANIFEST, RECORDS, read
 
 FOLDERS = ("clean", "occluded", "mask")
 # Everything else that a data set's folder holds.
-FILES = (MANIFEST, "manifest.csv", "metadata.jsonl", "rejects.csv", "recipe.yaml", "README.md", "contact_sheet.png")
+FILES = (
+    *(MANIFEST, "manifest.csv", "metadata.jsonl", "rejects.csv", "recipe.yaml", "README.md", "croissant.json"),
+    *("contact_sheet.png", "distributions.png"),
+)
 _RUN = "run.json"
 
 
 class Workspace:
-    """The output folder of one run.
+    """The output folder of one run; of several processes, on several machines, where they have joined it.
 
     Args:
         out: the folder; made if missing.
@@ -38,17 +43,53 @@ class Workspace:
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        self._open(out, run)
+        cleared = overwrite and out.is_dir() and self._clear()
+        before = _before(out)
+        if before is not None and not resume:
+            raise UsageError(f"{out} already holds a run: add --resume to go on with it, or --overwrite to delete it first.")
+        self._begin(before, cleared)
+        if self.finished:
+            self._forget()
+        elif before is not None:
+            self._sweep()
+
+    @classmethod
+    def joined(cls, out: Path, run: Mapping[str, Any]) -> Self:
+        """The folder of a run that others may be working in at this moment: nothing of theirs is touched.
+
+        Raises:
+            As the constructor does.
+        """
+        space = cls.__new__(cls)
+        space._open(out, run)
+        # Looked at in this order: whoever else begins the run writes its record before anything else.
+        others = out.is_dir() and any(child != space._work for child in out.iterdir())
+        space._begin(_before(out), cleared=not others)
+        return space
+
+    @staticmethod
+    def record(out: Path) -> dict[str, Any] | None:
+        """What identifies the run in `out`; None where there is none.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        before = _before(out)
+        return None if before is None else dict(before["run"])
+
+    def _open(self, out: Path, run: Mapping[str, Any]) -> None:
         self.out, self._work = out, out / RECORDS
-        run = json.loads(json.dumps(run))
+        self._run = json.loads(json.dumps(run))
         try:
             if out.exists() and not out.is_dir():
                 raise InputError(f"{out} is a file; --out needs a folder.")
         except OSError as error:
             raise InputError(f"{out} cannot be looked at: {error.strerror}. Choose another folder for --out.") from None
-        cleared = overwrite and out.is_dir() and self._clear()
-        before = self._before()
-        if before is not None and not resume:
-            raise UsageError(f"{out} already holds a run: add --resume to go on with it, or --overwrite to delete it first.")
+
+    def _begin(self, before: Mapping[str, Any] | None, cleared: bool) -> None:
+        """Go on with the run that is there, or begin it."""
+        out, run = self.out, self._run
         if before is None and not cleared and out.is_dir() and any(child != self._work for child in out.iterdir()):
             raise UsageError(f"{out} is not empty, and what is there is no run of occbench: choose another folder.")
         if before is not None and before["run"] != run:
@@ -60,11 +101,6 @@ class Workspace:
             except OSError as error:
                 raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder for --out.") from None
             self._say(run, finished=False)
-        self._run = run
-        if self.finished:
-            self._forget()
-        elif before is not None:
-            self._sweep()
 
     def shard(self, number: int) -> Path:
         """Where the rows of a shard go; its rejects lie beside it."""
@@ -82,6 +118,24 @@ class Workspace:
         """The shard is finished."""
         return self.shard(number).exists()
 
+    def adopt(self, part: Path) -> None:
+        """Take over the finished shards of the same run in another folder: as links where the file system can, else as copies.
+
+        Raises:
+            InputError: what it lists is not there, or no list.
+            RunError: the disk is full.
+        """
+        for rows in sorted((part / RECORDS).glob("[0-9]*.parquet")):
+            number = int(rows.stem)
+            if self.done(number):
+                continue
+            files = dict.fromkeys(chain.from_iterable((row.clean_path, row.occluded_path, row.mask_path) for row in read(rows)))
+            write_atomic(self.journal(number), "".join(f"{file}\n" for file in files).encode())
+            for file in files:
+                _link(part, file, self.out / file)
+            _link(part, f"{RECORDS}/{self.rejects(number).name}", self.rejects(number))
+            _link(part, f"{RECORDS}/{rows.name}", self.shard(number))
+
     def finish(self) -> None:
         """The data set is complete: forget the shards, remember that it is."""
         self._say(self._run, finished=True)
@@ -96,19 +150,6 @@ class Workspace:
     def _say(self, run: Mapping[str, Any], *, finished: bool) -> None:
         document = json.dumps({"finished": finished, "run": run}, indent=1, sort_keys=True)
         write_atomic(self._work / _RUN, document.encode() + b"\n")
-
-    def _before(self) -> dict[str, Any] | None:
-        """What the run that was here before says of itself."""
-        path = self._work / _RUN
-        try:
-            said = json.loads(path.read_bytes())
-            if not isinstance(said, dict) or not isinstance(said["run"], dict) or not isinstance(said["finished"], bool):
-                raise ValueError("not what a run writes")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} cannot be read ({error}); add --overwrite, or choose another folder.") from None
-        return said
 
     def _sweep(self) -> None:
         """Remove the temporary files of a killed run."""
@@ -148,6 +189,33 @@ class Workspace:
                 yield from (line for line in lines if line.startswith(tuple(f"{folder}/" for folder in FOLDERS)))
         except (OccbenchError, OSError, ValueError) as error:
             raise InputError(f"--overwrite deletes only what a manifest lists, and {error}") from error
+
+
+def _before(out: Path) -> dict[str, Any] | None:
+    """What the run that was here before says of itself."""
+    path = out / RECORDS / _RUN
+    try:
+        said = json.loads(path.read_bytes())
+        if not isinstance(said, dict) or not isinstance(said["run"], dict) or not isinstance(said["finished"], bool):
+            raise ValueError("not what a run writes")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); add --overwrite, or choose another folder.") from None
+    return said
+
+
+def _link(part: Path, relative: str, target: Path) -> None:
+    """The file `relative` of a part, once more as `target`."""
+    file = part / relative
+    if not file.is_file() or not file.resolve().is_relative_to(part.resolve()):
+        raise InputError(f"{file} is missing, though its shard is listed as finished: make that part again.")
+    with replacing(target, fsync=False) as temporary, writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file, temporary)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(file, temporary)
 
 
 def _unlink_inside(out: Path, relative: str) -> None:

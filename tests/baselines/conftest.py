@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from occbench.synthesis.dataset import Selection, synthesise
+from occbench.synthesis.dataset import synthesise
 from occbench.synthesis.recipe import resolve
+from occbench.synthesis.selection import Selection
 from occbench.training import Batch
 
 

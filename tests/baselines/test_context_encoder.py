@@ -20,8 +20,9 @@ from occbench.baselines.context_encoder.networks import (
 )
 from occbench.errors import UsageError
 from occbench.pairs.paired import open_pairs
-from occbench.synthesis.dataset import Selection, synthesise
+from occbench.synthesis.dataset import synthesise
 from occbench.synthesis.recipe import resolve as resolve_data
+from occbench.synthesis.selection import Selection
 from occbench.training import Batch, Moment
 from occbench.training.checkpoints import LAST, load
 from occbench.training.recipe import baseline, book, resolve

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from occbench.synthesis.dataset import Selection
 from occbench.synthesis.recipe import resolve
+from occbench.synthesis.selection import Selection
 
 QUICK = {"source": "lfw", "occluders": ["black-box", "noise"], "landmarks": ["canonical"], "size": 48, "per_image": 2}
 

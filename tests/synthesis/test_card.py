@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from occbench.manifest import MANIFEST, ManifestWriter, Pair, Reject, write_rejects
-from occbench.synthesis.card import plain, write_card
+from occbench.synthesis.card import write_card
 
 SOURCE: Any = SimpleNamespace(name="lfw", licence="Research use only.")
 RECIPE = {"source": "lfw", "seed": 7, "limit": None, "occluders": {"mask": {"ranges": {"gap": [0, 2]}}}}
@@ -57,6 +57,15 @@ def test_counts(tmp_path: Path) -> None:
     assert "No person is in two splits.\nImages are 128 × 128 pixels" in text
 
 
+def test_distributions(tmp_path: Path) -> None:
+    text = card(tmp_path)
+    assert "](distributions.png)" in text
+    assert "| occluder | 5 % | 25 % | 50 % | 75 % | 95 % |\n| --- |" in text
+    assert "| mask | 0.500 | 0.500 | 0.500 | 0.500 | 0.500 |\n" in text
+    assert "| yaw | 0 | 0 | 0 | 0 | 12 | 0 | 0 | 0 |\n" in text
+    assert "| 2 | 2 | 1 |\n| 3–4 | 0 | 0 |\n" in text
+
+
 def test_people_in_two_splits_are_told(tmp_path: Path) -> None:
     assert "**Some people are in more than one split.**" in card(tmp_path, pair(0), pair(1, split="val"))
 
@@ -103,16 +112,19 @@ def test_it_depends_on_nothing_but_the_data(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     assert card(folders[0]) == card(folders[1])
+    assert (folders[0] / "distributions.png").read_bytes() == (folders[1] / "distributions.png").read_bytes()
     assert str(tmp_path) not in card(folders[0])
 
 
 def test_text_of_others_cannot_be_markup(tmp_path: Path) -> None:
     assert "| <script>" not in card(tmp_path, pair(0, variant="<script>|"))
-    assert plain("a\n|b`<") == "a\\n&#124;b&#96;&#60;"
 
 
 def test_an_empty_data_set_has_a_card(tmp_path: Path) -> None:
     with ManifestWriter(tmp_path / MANIFEST):
         pass
     write_card(tmp_path, recipe=RECIPE, source=SOURCE)
-    assert "0 pairs from 0 photographs" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "0 pairs from 0 photographs" in text
+    assert "distributions.png](" not in text
+    assert not (tmp_path / "distributions.png").exists()

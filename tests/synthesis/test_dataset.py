@@ -22,8 +22,10 @@ from occbench.images import write_atomic
 from occbench.manifest import MANIFEST, ManifestWriter, Pair, read, read_rejects
 from occbench.manifest.verify import verify
 from occbench.synthesis import shard
-from occbench.synthesis.dataset import Selection, Summary, rebuild, synthesise
+from occbench.synthesis.assembly import Summary
+from occbench.synthesis.dataset import rebuild, synthesise
 from occbench.synthesis.recipe import load, resolve
+from occbench.synthesis.selection import Selection
 
 QUICK = {"source": "lfw", "occluders": ["black-box", "noise"], "landmarks": ["canonical"], "size": 48, "per_image": 2}
 
@@ -69,7 +71,7 @@ def test_a_data_set(select: Select, tmp_path: Path) -> None:
     assert summary.rejects == {}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("clean", "occluded", "mask", MANIFEST, "manifest.csv", "metadata.jsonl", "rejects.csv", "recipe.yaml", "README.md"),
-        *("contact_sheet.png", ".occbench"),
+        *("contact_sheet.png", "croissant.json", "distributions.png", ".occbench"),
     }
     assert verify(tmp_path / "out").ok
 
@@ -257,7 +259,7 @@ def test_an_empty_split_lists_the_others() -> None:
 def test_the_estimate_counts_and_weighs(select: Select, tmp_path: Path, crop: str) -> None:
     estimate = select(crop=crop, size=32).estimate()
     synthesise(select(crop=crop, size=32), tmp_path / "out", workers=1)
-    really = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.png") if path.name != "contact_sheet.png")
+    really = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.png") if path.parent != tmp_path / "out")
     assert (estimate["photographs"], estimate["pairs"]) == (21, 84)
     assert 0.3 < estimate["bytes"] / really < 3  # the photographs are noise, small ones at that
 

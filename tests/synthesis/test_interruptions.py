@@ -10,8 +10,9 @@ import pytest
 from occbench.errors import OccbenchError, RunError
 from occbench.manifest import MANIFEST, read
 from occbench.manifest.verify import verify
-from occbench.synthesis.dataset import Selection, rebuild, synthesise
+from occbench.synthesis.dataset import rebuild, synthesise
 from occbench.synthesis.recipe import resolve
+from occbench.synthesis.selection import Selection
 
 Select = Callable[..., Selection]
 Tree = Callable[[Path], dict[str, str]]

@@ -18,7 +18,7 @@ def made(**document: Any) -> Recipe:
 
 def test_defaults_are_filled_in() -> None:
     plain = made()
-    assert (plain.per_image, plain.seed, plain.size, plain.crop, plain.landmarks) == (1, 0, 128, "aligned", ("dlib",))
+    assert (plain.per_image, plain.seed, plain.size, plain.crop, plain.landmarks) == (1, 0, 128, "aligned", None)
     assert list(plain.occluders) == ["mask"]
     assert plain.occluders["mask"].variants["surgical"] > 0
     assert plain.occluders["mask"].weight is None

@@ -1,4 +1,7 @@
-"""Natural photographs, without a clean counterpart: found, aligned as synthesis aligns, and kept as one array."""
+"""Natural photographs, without a clean counterpart: found, aligned as synthesis aligns, and kept as one array.
+
+A natural set that `occbench import` made is taken as it is: nothing is looked for again, and every pixel hash is compared.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,9 +19,14 @@ from occbench.images import decode, read_bytes
 from occbench.landmarks import create as create_detector
 from occbench.landmarks.alignment import crop, crop_matrix, five_points
 from occbench.landmarks.locate import Locator
+from occbench.manifest import read_rejects
+from occbench.manifest.natural import NATURAL, OCCLUDED_KINDS, read_natural
+from occbench.manifest.pixels import load
 from occbench.pairs.paired import Progress
 from occbench.pairs.store import Image, opened, stored
 from occbench.processes import available, mapped
+
+_TASK = 64  # crops
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +53,15 @@ class _Photograph:
     mark: str
 
 
+@dataclass(frozen=True)
+class _Crops:
+    """One task: crops of a natural set, by path and pixel hash."""
+
+    root: Path
+    size: int
+    files: tuple[tuple[str, str], ...]
+
+
 def open_natural(
     root: Path,
     size: int,
@@ -57,17 +74,21 @@ def open_natural(
     """Find, align and keep the faces of a folder of photographs.
 
     Args:
-        root: any tree of photographs.
-        size: of the crops, px.
-        detectors: asked in this order.
+        root: any tree of photographs, or a natural set: of that the photographs of its training split on which something hides
+            the face.
+        size: of the crops, px; a natural set of larger ones is scaled down.
+        detectors: asked in this order; a natural set needs none.
         cache: folder for arrays; default the user's cache.
         workers: processes; default all cores.
         progress: called while photographs are looked at.
 
     Raises:
-        UsageError, InputError: no such folder or detector, a missing model file, or no face in any photograph.
+        UsageError, InputError: no such folder or detector, a missing model file, or no face in any photograph; of a natural set:
+            damaged, smaller than `size`, or nothing in it to train on.
         RunError: the disk is full.
     """
+    if (root / NATURAL).is_file():
+        return _imported(root, size, cache, workers, progress)
     source = open_source("folder", root)
     faces = list(source.faces())
     if not faces:
@@ -107,6 +128,51 @@ def _aligned(task: _Photograph) -> Image | None:
     except Rejected:
         return None
     return crop(image, crop_matrix(five_points(points), task.size), task.size, task.size)
+
+
+def _imported(root: Path, size: int, cache: Path | None, workers: int | None, progress: Progress) -> Natural:
+    """The occluded photographs of the training split of a natural set."""
+    rows = [row for row in read_natural(root / NATURAL) if row.split == "train" and row.kind in OCCLUDED_KINDS]
+    if not rows:
+        raise InputError(f"{root / NATURAL} lists no photograph of the training split on which something hides the face.")
+    small = next((row for row in rows if min(row.width, row.height) < size or row.width != row.height), None)
+    if small is not None:
+        raise InputError(
+            f"{root / small.path} has {small.width}×{small.height} px, and squares of {size} are needed: import it again with "
+            f"--size {size}."
+        )
+    digest = hashlib.sha256(f"imported {size}".encode())
+    for row in sorted(rows, key=lambda row: (row.source, row.image_id)):
+        digest.update(f"\n{row.source} {row.image_id} {row.sha256}".encode("utf-8", "surrogatepass"))
+    mark = digest.hexdigest()
+    folder = (cache or weights.user_cache()) / "natural" / mark[:32]
+    rows.sort(key=lambda row: row.image_id)
+    tasks = [_Crops(root, size, tuple((row.path, row.sha256) for row in rows[k : k + _TASK])) for k in range(0, len(rows), _TASK)]
+
+    def make(into: Path) -> dict[str, Any]:
+        found: list[Image] = []
+        for images in mapped(_crops, tasks, workers or available()):
+            found += images
+            progress(len(found), len(rows))
+        np.save(into / "images.npy", np.stack(found))
+        return {}
+
+    stored(folder, make)
+    rejects = root / "rejects.csv"
+    return Natural(opened(folder / "images.npy"), sum(1 for _ in read_rejects(rejects)) if rejects.is_file() else 0, mark)
+
+
+def _crops(task: _Crops) -> list[Image]:
+    return [_scaled(load(task.root, path, sha256), task.size, task.root / path) for path, sha256 in task.files]
+
+
+def _scaled(image: Image, size: int, path: Path) -> Image:
+    """A square crop in another size; the template's pixel grid keeps its corner."""
+    if image.ndim != 3 or image.shape[0] != image.shape[1] or image.shape[0] < size:
+        raise InputError(f"{path} is no square RGB image of at least {size} px.")
+    scale = size / image.shape[0]
+    move = (scale - 1) / 2
+    return image if scale == 1 else crop(image, (scale, 0.0, move, 0.0, scale, move), size, size)
 
 
 @remember  # for as long as the folder is the same

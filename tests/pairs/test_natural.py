@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from occbench.errors import InputError, UsageError
-from occbench.images import encode_png
+from occbench.images import encode_png, pixel_sha256
 from occbench.landmarks.alignment import crop, crop_matrix, five_points
+from occbench.manifest.natural import NATURAL, Sight, read_natural, write_natural
 from occbench.pairs.natural import open_natural
 
 
@@ -89,3 +90,67 @@ def test_a_link_to_nothing_is_named(photographs: Path, tmp_path: Path) -> None:
 def test_another_size_is_another_array(photographs: Path, tmp_path: Path) -> None:
     shapes = [open_natural(photographs, s, detectors=["dlib"], cache=tmp_path / "c", workers=1).images.shape for s in (32, 64)]
     assert shapes == [(1, 32, 32, 3), (1, 64, 64, 3)]
+
+
+def natural_set(root: Path, size: int = 32) -> list[npt.NDArray[np.uint8]]:
+    """A natural set as `occbench import` writes it: train masked, train glasses, train neutral, test masked; returns its crops."""
+    (root / "images" / "0000").mkdir(parents=True)
+    crops, rows = [], []
+    for number, (split, kind) in enumerate([("train", "masked"), ("train", "glasses"), ("train", "neutral"), ("test", "masked")]):
+        crop = np.random.default_rng(number).integers(0, 256, (size, size, 3), dtype=np.uint8)
+        path = f"images/0000/{number}.png"
+        (root / path).write_bytes(encode_png(crop))
+        crops.append(crop)
+        rows.append(
+            Sight(
+                image_id=f"{number}.jpg",
+                source="test",
+                identity=str(number),
+                split=split,
+                kind=kind,
+                landmarks=np.zeros((68, 2)),
+                landmark_source="test",
+                crop_matrix=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+                yaw=0.0,
+                pitch=0.0,
+                roll=0.0,
+                attributes=None,
+                source_sha256="0" * 64,
+                sha256=pixel_sha256(crop),
+                path=path,
+                width=size,
+                height=size,
+                warnings=(),
+            )
+        )
+    write_natural(root / NATURAL, rows)
+    return crops
+
+
+def test_an_imported_set_is_taken_as_it_is(tmp_path: Path) -> None:
+    crops = natural_set(tmp_path / "set")
+    found = open_natural(tmp_path / "set", 32, detectors=["no-such-detector"], cache=tmp_path / "cache", workers=1)
+    assert np.array_equal(found.images, np.stack(crops[:2]))  # of the training split, and with something before the face
+    assert found.rejected == 0
+
+
+def test_an_imported_set_is_scaled_down_and_never_up(tmp_path: Path) -> None:
+    natural_set(tmp_path / "set", 64)
+    assert open_natural(tmp_path / "set", 32, cache=tmp_path / "cache", workers=1).images.shape == (2, 32, 32, 3)
+    with pytest.raises(InputError, match="--size 128"):
+        open_natural(tmp_path / "set", 128, cache=tmp_path / "cache", workers=1)
+
+
+def test_a_changed_crop_is_noticed(tmp_path: Path) -> None:
+    natural_set(tmp_path / "set")
+    (tmp_path / "set" / "images/0000/1.png").write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
+    with pytest.raises(InputError, match=r"1\.png has other pixels"):
+        open_natural(tmp_path / "set", 32, cache=tmp_path / "cache", workers=1)
+
+
+def test_an_imported_set_without_anything_to_train_on(tmp_path: Path) -> None:
+    natural_set(tmp_path / "set")
+    rows = [row for row in read_natural(tmp_path / "set" / NATURAL) if row.kind == "neutral" or row.split == "test"]
+    write_natural(tmp_path / "set" / NATURAL, rows)
+    with pytest.raises(InputError, match="no photograph of the training split"):
+        open_natural(tmp_path / "set", 32, cache=tmp_path / "cache", workers=1)

@@ -24,6 +24,7 @@ class Item:
         pair_id, image_id: as in the manifest.
         identity: `source/identity`, unique across sources.
         source, occluder, variant, coverage, mask_fraction, yaw: what it is grouped by.
+        pose_template: likewise, where the photograph's attributes say it (VGGFace2's do); else empty.
         points: (68, 2) float32, the landmarks in pixels of the pair's images.
         clean, occluded, mask: (path relative to the data set, pixel sha256) of the three images.
         width, height: of the three images, px.
@@ -38,6 +39,7 @@ class Item:
     coverage: float
     mask_fraction: float
     yaw: float
+    pose_template: str
     points: npt.NDArray[np.float32]
     clean: tuple[str, str]
     occluded: tuple[str, str]
@@ -58,6 +60,7 @@ class Item:
             pair.coverage,
             pair.mask_fraction,
             pair.yaw,
+            str((pair.attributes or {}).get("pose_template", "")),
             apply(pair.crop_matrix, pair.landmarks).astype(np.float32),
             (pair.clean_path, pair.clean_sha256),
             (pair.occluded_path, pair.occluded_sha256),
@@ -91,7 +94,10 @@ class Split:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row a pair, indexed by pair id: what pairs are grouped by."""
-        names = ("pair_id", "identity", "image_id", "source", "occluder", "variant", "coverage", "mask_fraction", "yaw")
+        names = (
+            *("pair_id", "identity", "image_id", "source", "occluder", "variant", "coverage", "mask_fraction", "yaw"),
+            "pose_template",
+        )
         return pd.DataFrame({name: [getattr(item, name) for item in self.items] for name in names}).set_index("pair_id", drop=False)
 
     @cached_property

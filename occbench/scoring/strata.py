@@ -1,4 +1,4 @@
-"""What pairs are grouped by: occluder, variant, how much of the face is covered, how far it is turned, source."""
+"""What pairs are grouped by: occluder, variant, how much of the face is covered, how far it is turned, source, pose template."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -28,6 +28,7 @@ BINS: dict[str, tuple[str, ...] | None] = {
     "coverage": _names(COVERAGE_EDGES),
     "yaw": _names(YAW_EDGES),
     "source": None,
+    "pose_template": ("front", "three-quarter", "profile"),
 }
 
 
@@ -35,23 +36,27 @@ def strata(pairs: pd.DataFrame) -> dict[str, Labels]:
     """The bin of every pair, for each kind of bins, in the order of `BINS`.
 
     Args:
-        pairs: one row a pair, with the manifest's columns `occluder`, `variant`, `coverage`, `yaw`, `source`.
+        pairs: one row a pair, with the manifest's columns `occluder`, `variant`, `coverage`, `yaw`, `source`, and perhaps
+            `pose_template`, empty where nobody has said it.
 
     Returns:
         Kind to (N,) texts: `occluder`; `variant` as `occluder/variant`; `coverage` as 0-0.1 to 0.5+; `yaw` as 0-15 to 45+, by its
-        absolute value; `source`.
+        absolute value; `source`; and `pose_template` where any pair has one (others are in none of its bins).
 
     Raises:
         InputError: a coverage or yaw that is not a number.
     """
     occluder = pairs["occluder"].astype(str)
-    return {
+    found = {
         "occluder": occluder.to_numpy(dtype=object),
         "variant": (occluder + "/" + pairs["variant"].astype(str)).to_numpy(dtype=object),
         "coverage": _binned(pairs["coverage"], "coverage", COVERAGE_EDGES),
         "yaw": _binned(pairs["yaw"].abs(), "yaw", YAW_EDGES),
         "source": pairs["source"].astype(str).to_numpy(dtype=object),
     }
+    if "pose_template" in pairs and pairs["pose_template"].astype(bool).any():
+        found["pose_template"] = pairs["pose_template"].to_numpy(dtype=object)
+    return found
 
 
 def ordered(by: str, labels: Iterable[str]) -> list[str]:

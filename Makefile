@@ -30,6 +30,8 @@ $(VENV)/.runtime: $(VENV)/.made constraints.txt setup.cfg pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime
 	$(BIN)/pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
+	@# MediaPipe brings an OpenCV with windows, which needs libGL; both unpack into one folder, and the last one counts.
+	$(BIN)/pip install --quiet --no-deps --force-reinstall --constraint constraints.txt opencv-python-headless
 	@touch $@
 
 demo: $(VENV)/.runtime

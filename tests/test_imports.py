@@ -14,6 +14,8 @@ FLOW = (
     "landmarks",
     "occluders",
     "synthesis",
+    "importing",
+    "formats",
     "pairs",
     "training",
     "baselines",
@@ -75,6 +77,8 @@ def test_the_flow_is_seen() -> None:
         ["export", "--help"],
         ["synth", "--help"],
         ["demo", "--help"],
+        ["stats", "--help"],
+        ["audit", "--help"],
     ],
     ids=" ".join,
 )

@@ -4,6 +4,7 @@ import importlib
 import signal
 import sys
 import traceback
+import warnings
 from typing import Any
 
 import click
@@ -14,7 +15,11 @@ from occbench.errors import OccbenchError
 COMMANDS = {
     "demo": "occbench.cli.demo:demo",
     "synth": "occbench.cli.synth:synth",
+    "merge": "occbench.cli.merge:merge",
     "verify": "occbench.cli.verify:verify",
+    "import": "occbench.cli.import_:import_",
+    "audit": "occbench.cli.audit:audit",
+    "stats": "occbench.cli.stats:stats",
     "train-baseline": "occbench.cli.train_baseline:train_baseline",
     "restore": "occbench.cli.restore:restore",
     "detect-mask": "occbench.cli.detect_mask:detect_mask",
@@ -45,6 +50,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Nothing but `--debug` shows a traceback."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's polite end is an interruption too
+        warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
         debug = ctx.params.get("debug", False)
         try:
             return super().invoke(ctx)

@@ -11,6 +11,7 @@ import click
 
 from occbench import registry
 from occbench.faces import SOURCES
+from occbench.importing import LAYOUTS
 from occbench.landmarks import DETECTORS
 from occbench.metrics import METRICS, declared
 from occbench.occluders import OCCLUDERS, create
@@ -60,7 +61,7 @@ def _metrics() -> list[dict[str, Any]]:
 
 
 def _benchmarks() -> list[dict[str, Any]]:
-    return [{"name": name} for name in benchmarks.names()]
+    return [benchmarks.describe(name) for name in benchmarks.names()]
 
 
 def _baselines() -> list[dict[str, Any]]:
@@ -71,6 +72,7 @@ def _baselines() -> list[dict[str, Any]]:
 
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "sources": lambda: _described("sources", SOURCES),
+    "layouts": lambda: _described("layouts", LAYOUTS),
     "landmarks": lambda: _described("landmarks", DETECTORS),
     "occluders": _occluders,
     "baselines": _baselines,
@@ -86,7 +88,7 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 def list_(kind: str, as_json: bool) -> None:
     """Show the names of one KIND, with what belongs to them: of occluders the variants with their weights, and the ranges that a
     recipe may change; of metrics the direction, the regions and how exactly they are computed; of baselines the variants with the
-    parameter counts of their networks, and the recipes.
+    parameter counts of their networks, and the recipes; of benchmarks the fingerprint of each split.
 
     \b
     Examples:
@@ -112,6 +114,8 @@ def list_(kind: str, as_json: bool) -> None:
             click.echo(f"    variant   {variant['name']}: {variant['about']} ({counts})")
         for recipe in row.get("recipes", ()):
             click.echo(f"    recipe    {recipe['name']}: {recipe['about']}")
+        for split, mark in row.get("fingerprints", {}).items():
+            click.echo(f"    {split:<9} {mark}")
         if "signature" in row:
             click.echo(f"    {'more' if row['higher_is_better'] else 'less'} is better; {', '.join(row['regions'])}")
             click.echo(f"    {row['signature']}")

@@ -70,6 +70,8 @@ determinism: $(VENV)/.dev
 bench: $(VENV)/.runtime
 	$(BIN)/python bench/synth_speed.py
 	$(BIN)/python bench/synth_memory.py
+	$(BIN)/python bench/synth_scale.py
+	$(BIN)/python bench/rows.py
 	$(BIN)/python bench/metrics_speed.py
 	$(BIN)/python bench/train_memory.py
 	$(BIN)/python bench/train_speed.py

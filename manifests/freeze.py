@@ -7,6 +7,7 @@ A published benchmark never changes. What would change it gets another name.
 
 import argparse
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -77,13 +78,25 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("dataset", type=Path)
     options = parser.parse_args()
-    folder, source = HOME / options.name, options.dataset / MANIFEST
+    folder = HOME / options.name
     if folder.exists():
         parser.error(f"{options.name} is published already; a benchmark never changes")
-    said = facts(source)
-    folder.mkdir()
-    left_out: Counter[str] = Counter()
-    leaking = in_test(options.dataset)
+    with tempfile.TemporaryDirectory(dir=HOME, ignore_cleanup_errors=True) as name:
+        made = Path(name) / options.name
+        made.mkdir()
+        freeze(options.dataset, made)
+        made.rename(folder)
+
+
+def freeze(dataset: Path, folder: Path) -> None:
+    """Write a benchmark into a folder that has its name.
+
+    Raises:
+        SystemExit: what may not be published.
+        OccbenchError: no usable data set.
+    """
+    source, left_out = dataset / MANIFEST, Counter[str]()
+    said, leaking = facts(source), in_test(dataset)
     with ManifestWriter(folder / MANIFEST, seed=int(said.seed), recipe_fingerprint=said.recipe_fingerprint, level=19) as writer:
         for batch in batches(source):
             if foreign := set(batch.column("source").to_pylist()) - set(_FREE):
@@ -92,9 +105,10 @@ def main() -> None:
             reasons = [why_not(image_id, occluder, codes, leaking) for image_id, occluder, codes in rows]
             left_out.update(reason for reason in reasons if reason)
             writer.extend(batch.filter(pa.array([reason is None for reason in reasons])))
-    shutil.copyfile(options.dataset / "recipe.yaml", folder / "recipe.yaml")
-    (folder / "README.md").write_text(page(options.name, folder / MANIFEST, left_out), encoding="utf-8")
-    assert (folder / MANIFEST).stat().st_size < _MAX_BYTES, "too large to publish"
+    shutil.copyfile(dataset / "recipe.yaml", folder / "recipe.yaml")
+    (folder / "README.md").write_text(page(folder.name, folder / MANIFEST, left_out), encoding="utf-8")
+    if (folder / MANIFEST).stat().st_size > _MAX_BYTES:
+        raise SystemExit(f"{folder.name}: its manifest has more than {_MAX_BYTES} bytes, too many to publish")
 
 
 def page(name: str, manifest: Path, left_out: Counter[str]) -> str:

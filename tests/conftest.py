@@ -15,6 +15,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from occbench.errors import OccbenchError
+from occbench.faces import open_source
+from occbench.landmarks import create
 from occbench.pairs.paired import Pairs
 from occbench.synthesis.dataset import synthesise
 from occbench.synthesis.recipe import resolve
@@ -28,6 +31,17 @@ def shared() -> Path:
     if not (root / "data").is_dir():
         pytest.skip(f"no shared real faces at {root} (set OCCBENCH_SHARED)")
     return root
+
+
+@pytest.fixture
+def with_mediapipe(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shared folder, where MediaPipe can be used: skips without the package, its model or the system's libraries."""
+    monkeypatch.setenv("OCCBENCH_WEIGHTS", str(shared / "models"))
+    try:
+        create("mediapipe", open_source("sample", None))
+    except OccbenchError as error:
+        pytest.skip(str(error))
+    return shared
 
 
 @pytest.fixture(scope="session")

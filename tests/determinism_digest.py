@@ -23,7 +23,8 @@ from matplotlib import get_data_path
 from occbench.errors import Rejected
 from occbench.images import decode
 from occbench.landmarks import alignment
-from occbench.landmarks.head import POINTS, FittedHead, Pose
+from occbench.landmarks.fit import fit_five
+from occbench.landmarks.head import MESH, POINTS, FittedHead, Pose
 from occbench.occluders import OCCLUDERS, Scene, create
 from occbench.occluders.layer import composite
 from occbench.occluders.photometry import Photometry, match, measure
@@ -51,12 +52,21 @@ ASTRONAUT = (
     (204, 141), (217, 143), (223, 144), (229, 143), (243, 142), (229, 150), (223, 150), (217, 150),
 )
 # fmt: on
+FIVE = ((46, 49), (83, 47), (67, 68), (50, 88), (80, 87))  # points as CelebA supplies them, made up
 
 
-def posed(half_yaw: float, half_pitch: float, half_roll: float, size: int = 128, shift: tuple[float, float] = (0.0, 0.0)) -> Points:
+def posed(
+    half_yaw: float,
+    half_pitch: float,
+    half_roll: float,
+    size: int = 128,
+    shift: tuple[float, float] = (0.0, 0.0),
+    head: Points = POINTS,
+) -> Points:
     """The average head's 68 points (68, 2) in a frame of `size` px, eyes where the aligned crop has them, rounded to 0.1 px.
 
-    The rotations are tangents of half the angles, with the signs of `head.Pose`; `shift` moves the points, in px.
+    The rotations are tangents of half the angles, with the signs of `head.Pose`; `shift` moves the points, in px. Of another `head`
+    (N, 3), in mm, its N points.
     """
     (cy, sy), (cp, sp), (cr, sr) = (((1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)) for t in (half_yaw, half_pitch, half_roll))
     right = (cr * cy - sr * sp * sy, -sr * cp, cr * sy + sr * sp * cy)
@@ -64,7 +74,7 @@ def posed(half_yaw: float, half_pitch: float, half_roll: float, size: int = 128,
     toward = (-cp * sy, sp, cp * cy)
     scale, middle = size / 128, (64 + 0.5) * size / 128 - 0.5
     pose = Pose((right, down, toward), 36 / 63 * scale, (middle + shift[0], middle - 16 * scale + shift[1]))
-    points: Points = np.rint(pose.project(POINTS)[0] * 10) / 10
+    points: Points = np.rint(pose.project(head)[0] * 10) / 10
     return points
 
 
@@ -75,42 +85,49 @@ def photograph() -> Pixels:
     return np.asarray(data.astronaut(), dtype=np.uint8)
 
 
-def scene(points: npt.ArrayLike, width: int, height: int, key: str) -> Scene:
+def scene(points: npt.ArrayLike, width: int, height: int, key: str, mesh: npt.ArrayLike | None = None) -> Scene:
     """A scene with noise that belongs to `key`."""
-    return Scene(width, height, FittedHead(points), partial(_noise, key))
+    return Scene(width, height, FittedHead(points, mesh), partial(_noise, key))
 
 
 def _noise(key: str, count: int) -> Pixels:
     return random_bytes(count, 0, key, "noise")
 
 
-def faces() -> Iterator[tuple[str, Pixels, Points]]:
-    """(name, clean image, points): synthetic heads over a plain gradient, and the photograph in three crops and as it is."""
+def faces() -> Iterator[tuple[str, Pixels, Points, Points | None]]:
+    """(name, clean image, points, mesh): synthetic heads over a plain gradient, and the photograph in three crops and as it is."""
     ramp = (np.arange(256)[:, None] // 2 + np.arange(256)[None, :] // 2).astype(np.uint8)
     backdrop = np.dstack([ramp, 255 - ramp, ramp[::-1]])
     for name, angles in POSES.items():
-        yield name, backdrop[:128, :128], posed(*angles)
-    yield "frontal-256", backdrop, posed(*POSES["frontal"], size=256)
+        yield name, backdrop[:128, :128], posed(*angles), None
+    yield "frontal-256", backdrop, posed(*POSES["frontal"], size=256), None
+    yield "five-points", backdrop[:128, :128], np.rint(fit_five(FIVE) * 10) / 10, None
+    for name in ("turned-left", "turned-right"):
+        bumps = np.stack([np.arange(len(MESH)) * 7 % 11 - 5, np.arange(len(MESH)) * 5 % 9 - 4], axis=1) / 2  # up to 2.5 px
+        yield f"{name}-mesh", backdrop[:128, :128], posed(*POSES[name]), posed(*POSES[name], head=MESH) + bumps
     image, points = photograph(), np.array(ASTRONAUT, dtype=np.float64)
     for size in (64, 128, 200):
         matrix = alignment.crop_matrix(alignment.five_points(points), size)
-        yield f"astronaut-{size}", alignment.crop(image, matrix, size, size), alignment.apply(matrix, points)
-    yield "astronaut-uncropped", image, points
+        yield f"astronaut-{size}", alignment.crop(image, matrix, size, size), alignment.apply(matrix, points), None
+    yield "astronaut-uncropped", image, points, None
 
 
 def items(occluders: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """(item, array or plain data): a decoded JPEG, each face, and for each face, occluder and variant the parameters and pixels."""
     yield "grace_hopper decoded", decode(Path(get_data_path(), "sample_data", "grace_hopper.jpg").read_bytes())
     light = Photometry((0.9, 0.85, 0.8), 0.2, 0.8, 4.0, (180, 140, 120))
-    for face, clean, points in faces():
+    for face, clean, points, mesh in faces():
         yield f"{face} clean", clean
+        yield f"{face} points", points.round(6).tolist()
         if face.startswith("astronaut"):
             yield f"{face} photometry", measure(clean, points).to_json()
         for name in occluders:
             occluder = create(name)
+            if mesh is not None and not getattr(occluder, "mesh", False):
+                continue
             for variant in occluder.variants:
                 key = f"{face} {name} {variant}"
-                where = scene(points, clean.shape[1], clean.shape[0], key)
+                where = scene(points, clean.shape[1], clean.shape[0], key, mesh)
                 try:
                     drawn = occluder.sample(generator(0, key), variant, where, occluder.ranges)
                     parameters = json.loads(json.dumps(drawn))  # as a manifest would give them back

@@ -32,6 +32,11 @@ def test_every_occluder_is_looked_at(here: dict[str, str]) -> None:
             assert f"astronaut-uncropped {name} {variant} pixels" in here
 
 
+def test_a_mesh_and_five_points_are_looked_at(here: dict[str, str]) -> None:
+    assert here["turned-left-mesh mask surgical pixels"] != here["turned-left mask surgical pixels"]
+    assert "five-points mask surgical pixels" in here
+
+
 def test_vector_units_change_nothing(here: dict[str, str]) -> None:
     without = digests(**ONE_BY_ONE)
     assert {item for item in here if without[item] != here[item]} == set()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,8 +152,7 @@ def _equal(every: Photographs, evidence: str, key: Positions) -> Iterator[_Group
 
 def _near(every: Photographs, report: Report, workers: int, progress: Callable[[int, int], None]) -> Iterator[_Group]:
     """Pairs of images that look alike. Each distinct image is looked at once, and its grays wait in a temporary file."""
-    _, first = np.unique(every.pixels, return_index=True)
-    first = np.sort(first)
+    image, first = _distinct(every.pixels)
     if not len(first):
         return
     with ExitStack() as stack:
@@ -161,13 +160,21 @@ def _near(every: Photographs, report: Report, workers: int, progress: Callable[[
             file = stack.enter_context(tempfile.TemporaryFile())
             os.posix_fallocate(file.fileno(), 0, SIDE * SIDE * len(first))  # now: a full disk would kill the process later
         seen = np.memmap(file, np.uint8, "r+", shape=(len(first), SIDE, SIDE))
-        found, usable, done = np.zeros(len(first), np.uint64), np.zeros(len(first), np.bool_), 0
-        for grays, readable in mapped(look, _tasks(every, first), min(workers, max(1, len(first) // _TASK))):
-            here = slice(done, done + len(grays))
-            seen[here], found[here], usable[here] = grays, hashes(grays), readable & ~flat(grays)
-            report.unseen += int(np.count_nonzero(~readable))
-            done = here.stop
-            progress(done, len(first))
+        found, usable = np.zeros(len(first), np.uint64), np.zeros(len(first), np.bool_)
+        waiting, left = np.ones(len(first), np.bool_), len(first)
+        for data in range(len(every.folders)):  # what one of them lacks another may have
+            places = np.flatnonzero((every.data == data) & waiting[image])
+            places = places[_distinct(image[places])[1]]
+            if not len(places):
+                continue
+            looks = mapped(look, _tasks(every, data, places), min(workers, max(1, len(places) // _TASK)))
+            for grays, readable in looks:
+                here, places = image[places[: len(grays)]], places[len(grays) :]
+                seen[here], found[here], usable[here], waiting[here] = grays, hashes(grays), readable & ~flat(grays), ~readable
+                left -= int(np.count_nonzero(readable))
+                progress(len(first) - left, len(first))
+        report.unseen = left
+        progress(len(first), len(first))
         pairs = [(first[one], first[other], similar) for one, other, similar in alike(seen, found, np.flatnonzero(usable))]
     one, other, similar = (np.concatenate(column) for column in zip(*pairs, strict=True))
     for number in np.lexsort((other, one)):
@@ -220,16 +227,23 @@ def _some(every: Photographs, members: Positions) -> list[int]:
     return sorted([*kinds.values(), *rest][:_SHOWN])
 
 
-def _tasks(every: Photographs, wanted: Positions) -> Iterator[tuple[Path, list[str]]]:
-    """The images at some positions, in their order, in pieces that each lie in one folder."""
-    roots = [folder.resolve() for folder in every.folders]
-    wanted_here = np.zeros(len(every), np.bool_)
-    wanted_here[wanted] = True
-    chosen = (photograph for at, photograph in enumerate(every) if wanted_here[at])
-    for data, group in groupby(chosen, key=lambda photograph: photograph.data):
-        paths = (photograph.path for photograph in group)
-        while piece := list(islice(paths, _TASK)):
-            yield roots[data], piece
+def _tasks(every: Photographs, data: int, wanted: Positions) -> Iterator[tuple[Path, list[str]]]:
+    """The images of one folder at some positions, which ascend, in pieces."""
+    root, start = every.folders[data].resolve(), int(np.searchsorted(every.data, data))
+    chosen = np.zeros(len(every) - start, np.bool_)
+    chosen[wanted - start] = True
+    paths = (photograph.path for photograph, here in zip(every.of(data), chosen, strict=False) if here)
+    while piece := list(islice(paths, _TASK)):
+        yield root, piece
+
+
+def _distinct(values: Positions) -> tuple[Positions, Positions]:
+    """Each value's number, counted as they come for the first time, and the positions of these: (N,) and (distinct,) int64."""
+    _, first, which = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    numbers = np.empty_like(order)
+    numbers[order] = np.arange(len(order))
+    return numbers[which], first[order]
 
 
 def _told(folder: Path, photograph: Photograph) -> dict[str, str]:

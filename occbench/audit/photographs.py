@@ -94,11 +94,16 @@ class Photographs:
 
     def __iter__(self) -> Iterator[Photograph]:
         """Read from the manifests, in their order; a photograph whose rows follow each other comes once."""
-        for number, folder in enumerate(self.folders):
-            if (folder / MANIFEST).exists():
-                yield from _read(number, batches(folder / MANIFEST, (*_COLUMNS, "clean_sha256", "clean_path")))
-            if (folder / NATURAL).exists():
-                yield from _read(number, natural_batches(folder / NATURAL, (*_COLUMNS, "sha256", "path")))
+        for number in range(len(self.folders)):
+            yield from self.of(number)
+
+    def of(self, number: int) -> Iterator[Photograph]:
+        """Those of one folder."""
+        folder = self.folders[number]
+        if (folder / MANIFEST).exists():
+            yield from _read(number, batches(folder / MANIFEST, (*_COLUMNS, "clean_sha256", "clean_path")))
+        if (folder / NATURAL).exists():
+            yield from _read(number, natural_batches(folder / NATURAL, (*_COLUMNS, "sha256", "path")))
 
     def at(self, positions: Collection[int]) -> dict[int, Photograph]:
         """Some photographs, read again."""

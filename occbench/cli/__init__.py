@@ -58,7 +58,10 @@ class Commands(click.Group):
             self._say(str(error), debug)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("Interrupted. What is finished is kept: the same command with --resume goes on.", err=True)
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            resumable = command is not None and any(option.name == "resume" for option in command.params)
+            kept = " What is finished is kept: the same command with --resume goes on." if resumable else ""
+            click.echo(f"Interrupted.{kept}", err=True)
             ctx.exit(_INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise

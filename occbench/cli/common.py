@@ -1,6 +1,7 @@
 """What commands that make data sets share: progress, and saying what came out."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -50,7 +51,7 @@ def report(made: Summary | Share, as_json: bool) -> None:
             if made.shards
             else f"Nothing to do: there are fewer shards ({made.of}) than parts. When all parts are finished:"
         )
-        click.echo(f"occbench merge {made.out}")
+        click.echo(f"occbench merge {shlex.quote(str(made.out))}")
     else:
         _report(made)
 

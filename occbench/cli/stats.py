@@ -46,7 +46,7 @@ def stats(directory: Path, out: Path | None, as_json: bool) -> None:
         told = [{"occluder": occluder, "reason": reason, "count": count} for (occluder, reason), count in sorted(rejects.items())]
         click.echo(json.dumps({**tally.document(), "rejects": told}, indent=2))
         return
-    click.echo(f"{printable(str(directory))}: images of {tally.size or 'no size'} pixels (width × height)")
+    click.echo(f"{printable(str(directory))}: {f'images of {tally.size} pixels (width × height)' if tally.pairs else 'no pairs'}")
     if not tally.disjoint:
         click.echo("Some people are in more than one split: occbench audit says who.")
     for table in tables(tally, rejects).values():

@@ -1,26 +1,28 @@
 """`occbench synth`."""
 
+import inspect
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from occbench import weights
 from occbench.cli.common import progress, report
 from occbench.errors import MismatchError, UsageError
 from occbench.formats.reapply import reapply
-from occbench.manifest import facts
 from occbench.synthesis import benchmarks, recipe
-from occbench.synthesis.dataset import make_part, rebuild, rebuild_part, synthesise
+from occbench.synthesis.assembly import Summary
+from occbench.synthesis.dataset import Share, make_part, rebuild, rebuild_part, synthesise
 from occbench.synthesis.engines import RETRIES
 from occbench.synthesis.plan import WHOLE, Part
-from occbench.synthesis.selection import Selection
+from occbench.synthesis.selection import Rows, Selection
 
 _WITH_REJECTS = 3
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-_RECIPE_OPTIONS = ("occluders", "per_image", "size", "crop", "landmarks", "split", "seed", "limit")
 
 
 @click.command(short_help="Turn photographs of faces into a paired data set.")
@@ -76,33 +78,10 @@ _RECIPE_OPTIONS = ("occluders", "per_image", "size", "crop", "landmarks", "split
 )
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="First delete what an earlier run left in --out, and nothing else.")
-@click.option("--dry-run", is_flag=True, help="Print counts and bytes; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print counts and bytes of the whole; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
-def synth(
-    context: click.Context,
-    /,
-    source: str | None,
-    root: Path | None,
-    out: Path | None,
-    recipe_file: str | None,
-    identities: Path | None,
-    exclude_identities: Path | None,
-    manifest: Path | None,
-    benchmark: str | None,
-    overlays: Path | None,
-    cache: Path | None,
-    workers: int | None,
-    engine: str,
-    retries: int,
-    shard_index: int | None,
-    num_shards: int | None,
-    resume: bool,
-    overwrite: bool,
-    dry_run: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def synth(context: click.Context, /, **options: Any) -> None:
     """Make pairs (occluded, clean, occlusion mask) with a manifest, or rebuild them from one.
 
     The same photographs, recipe and seed give the same pixels, whatever the number of workers, and after
@@ -123,80 +102,140 @@ def synth(
     2 wrong usage or unusable input; 4 a rebuilt data set differs from its manifest; 1 disk full or the
     like; 130 interrupted (go on with --resume).
     """
-    given = {key: value for key, value in options.items() if value is not None}
-    if resume and overwrite:
+    if options["resume"] and options["overwrite"]:
         raise UsageError("--resume keeps what is there and --overwrite deletes it: choose one.")
-    if out is None and not dry_run:
+    if options["out"] is None and not options["dry_run"]:
         raise UsageError("Where to? Name a folder with --out (or look first, with --dry-run).")
-    if overlays is not None:
-        others: dict[str, Any] = {"source": source, "recipe": recipe_file, "manifest": manifest, "benchmark": benchmark, **given}
-        others |= {"cache": cache, "identities": identities, "exclude_identities": exclude_identities}
-        others |= {"shard_index": shard_index, "num_shards": num_shards, "dry_run": dry_run or None}
-        if extra := [name.replace("_", "-") for name, value in sorted(others.items()) if value is not None]:
-            raise UsageError(f"A pack says everything about its data set: leave out --{', --'.join(extra)}.")
-        if root is None or out is None:
-            raise UsageError("--overlays needs --root, the folder of the photographs, and --out.")
-        with progress("laying overlays", None) as step:
-            summary = reapply(overlays, root, out, workers=workers, resume=resume, overwrite=overwrite, progress=step)
-        report(summary, as_json)
-        if summary.rejected:
-            raise MismatchError(f"{summary.rejected} pairs of {overlays} could not be made; rejects.csv says why.")
-        return
-    part = _part(shard_index, num_shards)
-    if part is not None and overwrite:
-        raise UsageError("--overwrite would delete what others make of this run: delete the folder first, then start all parts.")
-    how: dict[str, Any] = {"workers": workers, "engine": engine, "retries": retries}
-    how |= {"resume": resume, "overwrite": overwrite} if part is None else {"part": part}
-    if benchmark is not None:
-        if manifest is not None:
-            raise UsageError("--benchmark names a manifest itself: leave --manifest out.")
-        manifest = benchmarks.find(benchmark)
-    if manifest is not None:
-        chosen = {name: given.pop(name) for name in ("split", "limit") if name in given}
-        extra = sorted(given) + [name for name, value in (("source", source), ("recipe", recipe_file)) if value is not None]
-        if extra:
-            raise UsageError(f"A manifest says everything about its data set: leave out --{', --'.join(extra).replace('_', '-')}.")
-        if dry_run:
-            _show({"pairs": facts(manifest).rows}, as_json)
-            return
-        assert out is not None
-        with progress("rebuilding", None) as step:
-            made = (rebuild if part is None else rebuild_part)(manifest, root, out, progress=step, **chosen, **how)
-        report(made, as_json)
-        if made.rejected:
-            raise MismatchError(f"{made.rejected} pairs of {manifest} could not be rebuilt; rejects.csv says why.")
-        return
+    if options["overlays"] is not None:
+        _lay(**_heeded(context, _lay, "A pack"))
+    elif options["manifest"] is not None or options["benchmark"] is not None:
+        _rebuild(**_heeded(context, _rebuild, "A manifest"))
+    else:
+        context.exit(_make(**options))
 
+
+def _heeded(context: click.Context, function: Callable[..., None], what: str) -> dict[str, Any]:
+    """The options that a function takes. Others must not be given, for nobody would heed them."""
+    taken = inspect.signature(function).parameters.keys()
+    others = [option for option in context.command.params if option.name is not None and option.name not in taken]
+    if given := [o.opts[0] for o in others if context.get_parameter_source(str(o.name)) is ParameterSource.COMMANDLINE]:
+        raise UsageError(f"{what} says everything about its data set: leave out {', '.join(given)}.")
+    return {name: context.params[name] for name in taken}
+
+
+def _make(
+    *,
+    source: str | None,
+    root: Path | None,
+    out: Path,
+    recipe_file: str | None,
+    identities: Path | None,
+    exclude_identities: Path | None,
+    cache: Path | None,
+    workers: int | None,
+    engine: str,
+    retries: int,
+    shard_index: int | None,
+    num_shards: int | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Make pairs of photographs. `settings` are the recipe's. Returns the exit code."""
     document = recipe.load(recipe_file) if recipe_file is not None else {}
-    document |= given | ({"source": source} if source is not None else {})
+    document |= {name: value for name, value in {"source": source, **settings}.items() if value is not None}
     lists = {"identities_csv": identities, "exclude_identities": exclude_identities}
-    selection = Selection(
-        recipe.resolve(document, recipe_file or "options"), root, {name: file.resolve() for name, file in lists.items() if file}
-    )
+    files = {name: file.resolve() for name, file in lists.items() if file is not None}
+    selection = Selection(recipe.resolve(document, recipe_file or "options"), root, files)
     if dry_run:
         _show(selection.estimate(), as_json)
-        return
-    assert out is not None
+        return 0
+    part = _part(shard_index, num_shards, overwrite)
     kept = (cache or weights.user_cache()).absolute()
+    how: dict[str, Any] = {"cache": kept, "workers": workers, "engine": engine, "retries": retries}
+    made: Summary | Share
     with progress("making pairs", (part or WHOLE).photographs(sum(selection.sizes.values()))) as step:
-        made = (synthesise if part is None else make_part)(selection, out, cache=kept, progress=step, **how)
+        if part is None:
+            made = synthesise(selection, out, resume=resume, overwrite=overwrite, progress=step, **how)
+        else:
+            made = make_part(selection, out, part, progress=step, **how)
+    report(made, as_json)
+    return _WITH_REJECTS if made.rejected else 0
+
+
+def _rebuild(
+    *,
+    manifest: Path | None,
+    benchmark: str | None,
+    root: Path | None,
+    out: Path,
+    split: str | None,
+    limit: int | None,
+    workers: int | None,
+    engine: str,
+    retries: int,
+    shard_index: int | None,
+    num_shards: int | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make the pairs of a manifest again."""
+    if manifest is not None and benchmark is not None:
+        raise UsageError("--benchmark names a manifest itself: leave --manifest out.")
+    manifest = manifest if benchmark is None else benchmarks.find(benchmark)
+    assert manifest is not None
+    rows = Rows(manifest, split or "all", limit)
+    if dry_run:
+        _show(rows.estimate(), as_json)
+        return
+    part = _part(shard_index, num_shards, overwrite)
+    how: dict[str, Any] = {"workers": workers, "engine": engine, "retries": retries}
+    made: Summary | Share
+    with progress("rebuilding", (part or WHOLE).photographs(sum(rows.sizes.values()))) as step:
+        if part is None:
+            made = rebuild(rows, root, out, resume=resume, overwrite=overwrite, progress=step, **how)
+        else:
+            made = rebuild_part(rows, root, out, part, progress=step, **how)
     report(made, as_json)
     if made.rejected:
-        context.exit(_WITH_REJECTS)
+        raise MismatchError(f"{made.rejected} pairs of {manifest} could not be rebuilt; rejects.csv says why.")
 
 
-def _part(index: int | None, count: int | None) -> Part | None:
+def _lay(
+    *, overlays: Path, root: Path | None, out: Path, workers: int | None, resume: bool, overwrite: bool, as_json: bool
+) -> None:
+    """Lay a pack over photographs."""
+    if root is None:
+        raise UsageError("--overlays needs --root, the folder of the photographs.")
+    with progress("laying overlays", None) as step:
+        made = reapply(overlays, root, out, workers=workers, resume=resume, overwrite=overwrite, progress=step)
+    report(made, as_json)
+    if made.rejected:
+        raise MismatchError(f"{made.rejected} pairs of {overlays} could not be made; rejects.csv says why.")
+
+
+def _part(index: int | None, count: int | None, overwrite: bool) -> Part | None:
     """Which part of the run is meant; None for the whole. Where nothing is said, a job array of Slurm says it."""
-    slurm = {name: os.environ.get(f"SLURM_ARRAY_TASK_{name}", "") for name in ("ID", "MIN", "STEP", "COUNT")}
+    slurm = {name: os.environ.get(f"SLURM_ARRAY_TASK_{name}", "") for name in ("ID", "MIN", "MAX", "STEP", "COUNT")}
     if index is None and (count or 2) > 1 and slurm["ID"].isdecimal() and slurm["COUNT"].isdecimal():
-        index = (int(slurm["ID"]) - int(slurm["MIN"] or 0)) // int(slurm["STEP"] or 1)
-        count = count or int(slurm["COUNT"])
+        first, step, tasks = int(slurm["MIN"] or 0), int(slurm["STEP"] or 1), int(slurm["COUNT"])
+        if slurm["MAX"] and (int(slurm["MAX"]) - first) // step + 1 != tasks:
+            raise UsageError("The numbers of this job array have gaps, so they do not say which part is meant: add --shard-index.")
+        index, count = (int(slurm["ID"]) - first) // step, count or tasks
         click.echo(f"Part {index} of {count} (from 0), as Slurm's job array says; --num-shards 1 makes everything.", err=True)
     if index is None and (count or 1) > 1:
         raise UsageError("--num-shards says how many parts there are; which of them is meant? Add --shard-index.")
     if index is not None and count is None:
         raise UsageError("--shard-index says which part is meant; of how many? Add --num-shards.")
-    return None if index is None or count is None else Part(index, count)
+    if index is None or count is None:
+        return None
+    if overwrite:
+        raise UsageError("--overwrite would delete what others make of this run: delete the folder first, then start all parts.")
+    return Part(index, count)
 
 
 def _show(estimate: dict[str, Any], as_json: bool) -> None:
@@ -206,5 +245,6 @@ def _show(estimate: dict[str, Any], as_json: bool) -> None:
     for key, value in estimate.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         if key == "bytes":
-            text = "unknown: photographs keep their sizes" if value is None else f"about {value / 1e6:,.0f} MB"
+            digits = 0 if value is None or value > 1e7 else 2
+            text = "unknown: photographs keep their sizes" if value is None else f"about {value / 1e6:,.{digits}f} MB"
         click.echo(f"{key.replace('_', ' '):22} {text}")

@@ -230,7 +230,7 @@ def _read(path: Path, stems: list[str], kind: Any, columns: list[str] | None = N
         if known[row]:
             raise InputError(f"{path}, line {line}: a second row of {cells[0]}.")
         try:
-            values[row] = [kind(cell) for cell in cells[1:]]
+            values[row] = np.reshape([kind(cell) for cell in cells[1:]], values.shape[1])  # not one number for all columns
             known[row] = np.isfinite(values[row]).all()
         except (ValueError, OverflowError) as error:
             raise InputError(f"{path}, line {line}: not {values.shape[1]} numbers ({error}).") from error

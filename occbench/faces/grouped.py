@@ -68,14 +68,14 @@ class Grouped:
         current, end, count = b"", start, 0
         for number, line in enumerate(file, 2 if start else 1):
             group, slash, _ = line.removeprefix(b"\xef\xbb\xbf").lstrip(b' "\t').partition(b"/")
-            if slash and group != current:
+            if not (group and slash):
+                if text := line.strip()[:60].decode("utf-8", "replace"):
+                    raise InputError(f"{self.path}, line {number}: {text!r} does not begin like 'n000002/0001_01'.")
+            elif group != current:
                 self._add(current, start, end)
                 current, start, count = group, end, count + 1
                 if count > _MAX_RANGES:
                     raise InputError(f"{self.path}: the rows of one person do not lie together. Sort its rows, keeping the header.")
-            elif not slash and line.strip():
-                text = line[:60].decode("utf-8", "replace").strip()
-                raise InputError(f"{self.path}, line {number}: {text!r} does not begin like 'n000002/0001_01'.")
             end += len(line)
         self._add(current, start, end)
 

@@ -15,14 +15,14 @@ def appearing(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out`, to be filled. When the block ends without an error it takes that name; else it is deleted.
 
     Args:
-        out: a folder that does not exist, or is empty.
+        out: a folder that does not exist, or is empty; links are followed.
 
     Raises:
         UsageError: there is something already.
         InputError: no folder can be made there.
         RunError: the disk failed at the last moment.
     """
-    out = out.absolute()
+    out = Path(os.path.realpath(out))
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; --out needs a folder.")
     if out.is_dir() and any(out.iterdir()):

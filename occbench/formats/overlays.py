@@ -23,7 +23,7 @@ from occbench.errors import InputError
 from occbench.landmarks import head
 from occbench.landmarks.alignment import Matrix, apply, five_points, similarity, template
 from occbench.manifest import Pair, batches
-from occbench.manifest.schema import SCHEMA, SCHEMA_VERSION, tenths
+from occbench.manifest.schema import FROM_PACK, SCHEMA, SCHEMA_VERSION, tenths
 
 TABLE = "overlays.parquet"
 _ABSENT = ("landmarks", "landmark_source", "attributes", "clean_path", "occluded_path", "mask_path")
@@ -37,7 +37,7 @@ COLUMNS = pa.schema(
 )
 _PATH = r"^layers/[0-9a-f]{1,8}/[a-z0-9][a-z0-9._-]{0,160}\.png$"
 # What rows say that were made from a pack: not where anybody's features are.
-LANDMARK_SOURCE, WARNING = "average geometry through the crop", "average-geometry"
+WARNING = "average-geometry"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def average_geometry(matrix: Matrix, width: int, height: int) -> npt.NDArray[np.
 
 def _overlay(record: dict[str, Any]) -> Overlay:
     place = [record.pop(name) for name in _PLACE]
-    absent = dict.fromkeys(_ABSENT, "") | {"landmark_source": LANDMARK_SOURCE, "attributes": None}
+    absent = dict.fromkeys(_ABSENT, "") | {"landmark_source": FROM_PACK, "attributes": None}
     points = average_geometry(record["crop_matrix"], record["width"], record["height"])
     warnings = [*(code for code in record["warnings"] if code != WARNING), WARNING]
     return Overlay(Pair.from_record({**record, **absent, "landmarks": points, "warnings": warnings}), *place)

@@ -35,7 +35,7 @@ _PHOTOGRAPHS = 64  # of one task
 _SORTED = 20_000  # rows that are sorted in memory at a time
 _WAITING = 256  # rows that are written at a time
 _FOLDER = 4000  # layers of a folder, on average
-_MEASURED = "photo"  # the parameter that holds what was measured in the photograph
+_MEASURED = ("photo", "mesh")  # parameters that hold what was measured in the photograph: its light, points of the face
 
 
 def export_overlays(
@@ -132,7 +132,7 @@ def _draw(task: _Task) -> list[dict[str, Any]]:
         if (pixel_sha256(occluded), pixel_sha256(mask)) != (row.occluded_sha256, row.mask_sha256):
             raise InputError(f"{row.pair_id}: this version of occbench draws other pixels than its manifest promises.")
         write_atomic(task.folder / names["layer_path"], encode_png(layer.rgba, 6), fsync=False)
-        parameters = {key: value for key, value in row.parameters.items() if key != _MEASURED}
+        parameters = {key: value for key, value in row.parameters.items() if key not in _MEASURED}
         record = replace(row, parameters=parameters).to_record() | names | {"layer_x": layer.x, "layer_y": layer.y}
         records.append({name: record[name] for name in COLUMNS.names})
     return records

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +135,12 @@ def _plan(pack: Path) -> tuple[Plan, set[bytes]]:
 
 
 def _photographs(pack: Path, found: dict[bytes, Path]) -> Iterator[_Photograph]:
-    """The photographs of a pack, in its order; folders hold at most `MAX_FOLDER` pairs."""
+    """The photographs of a pack, in its order; folders hold at most `MAX_FOLDER` pairs, and so does a photograph."""
     folder, used = 0, 0
     for _, group in groupby(read_overlays(pack), lambda row: (row.pair.source, row.pair.image_id)):
-        rows = tuple(group)
+        rows = tuple(islice(group, MAX_FOLDER + 1))
+        if len(rows) > MAX_FOLDER:
+            raise InputError(f"{pack / TABLE}: more than {MAX_FOLDER} pairs of one photograph ({rows[0].pair.source_sha256}).")
         if used and used + len(rows) > MAX_FOLDER:
             folder, used = folder + 1, 0
         used += len(rows)

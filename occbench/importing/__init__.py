@@ -112,10 +112,12 @@ def open_layout(layout: str, name: str | None = None, **options: Path | None) ->
         options: folders and files; those that are None count as not given.
 
     Raises:
-        UsageError: no such layout, an option that it lacks, or a name that a source of `occbench synth` has.
+        UsageError: no such layout, an option that it lacks, or a name that no manifest holds or a source of `occbench synth` has.
         InputError: no usable folder.
     """
     kind = registry.load("layouts", LAYOUTS, layout)
+    if name is not None and not (name.isprintable() and 1 <= len(name) <= 200):
+        raise UsageError(f"--name {name[:60]!r}: a source is called by 1 to 200 characters that can be printed.")
     if (name or layout) in registry.names("sources", SOURCES):
         raise UsageError(f"--name {name}: that is a source of `occbench synth`, and imported pairs cannot be made again by it.")
     known = list(inspect.signature(kind).parameters)[1:]

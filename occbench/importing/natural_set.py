@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -204,7 +205,8 @@ def _made_elsewhere(out: Path, overwrite: bool) -> Iterator[Path]:
         if there and not overwrite:
             raise UsageError(f"{out} already holds a natural set: add --overwrite to replace it.")
         old = _old(out) if there else []
-        into = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        # Not the process's number alone: in containers it is often the same, and a killed import leaves its folder behind.
+        into = out.with_name(f".{out.name}.{os.getpid()}{secrets.randbelow(10**6):06d}.tmp")
         into.mkdir(parents=True)
     except OSError as error:
         raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder for --out.") from None
@@ -215,19 +217,23 @@ def _made_elsewhere(out: Path, overwrite: bool) -> Iterator[Path]:
             _forget(out, old)
             out.mkdir(exist_ok=True)
             for child in sorted(into.iterdir(), key=lambda path: path.name == NATURAL):
-                if (out / child.name).is_dir():
-                    raise InputError(f"{out / child.name} holds files that no natural set lists: choose another folder.")
                 child.rename(out / child.name)
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
 
 def _old(out: Path) -> list[str]:
-    """Images of the set that is there; all must be listed before anything is deleted."""
+    """Images of the set that is there. All must be listed, and nothing else be among them, before anything is made or deleted."""
     try:
-        return [path for batch in natural_batches(out / NATURAL, ["path"]) for path in batch.column("path").to_pylist()]
+        old = [path for batch in natural_batches(out / NATURAL, ["path"]) for path in batch.column("path").to_pylist()]
     except OccbenchError as error:
         raise InputError(f"--overwrite deletes only what a manifest lists, and {error}") from error
+    listed = {out / relative for relative in (*old, f"{RECORDS}/run.json")}
+    listed |= {folder for path in listed for folder in path.parents}
+    there = (path for top in ("images", RECORDS) for path in (out / top).rglob("*"))
+    if strange := min((path for path in there if path not in listed), default=None):
+        raise InputError(f"{strange} belongs to no natural set, and --overwrite replaces its folder: take it out.")
+    return old
 
 
 def _forget(out: Path, old: list[str]) -> None:

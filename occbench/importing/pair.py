@@ -18,6 +18,7 @@ from occbench.landmarks.alignment import crop
 from occbench.landmarks.canonical import Canonical
 from occbench.manifest import Pair, Reject
 from occbench.manifest.ids import pair_id
+from occbench.manifest.schema import IMPORTED
 from occbench.synthesis.pair import IDENTITY, Photograph, complete, paths, prepare
 from occbench.synthesis.recipe import Recipe
 from occbench.synthesis.shard import Place, Result
@@ -148,7 +149,7 @@ def _pair(
         *((MASK_FOUND,) if how == "difference" else ()),
         *((FROM_CLEAN,) if replaced else ()),
     )
-    row = replace(_row(photo, version, folder), parameters={"imported": imported}, warnings=warnings)
+    row = replace(_row(photo, version, folder), parameters={IMPORTED: imported}, warnings=warnings)
     return complete(row, occluded, mask), occluded, mask
 
 

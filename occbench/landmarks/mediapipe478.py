@@ -34,6 +34,7 @@ _SIDE = 1280  # px, the longest of a view: plenty, as its landmarks come from 25
 _CLOSER = 0.6  # of the frame
 _TILES = 3  # a side
 _FACES = 8  # found at a time, at most
+_LIBRARIES = ("libEGL.so.1", "libGLESv2.so.2")  # that MediaPipe 1.2 is linked against on Linux
 _RULE = 1  # counts changes of the above, of the tables below, or of `choose`: part of the signature
 
 # Vertices whose mean is nearest to each of dlib's points on LFW, right jaw to left: where that side turns away from the camera,
@@ -73,6 +74,7 @@ class MediaPipe:
         if importlib.util.find_spec("mediapipe") is None:
             raise UsageError("The detector mediapipe needs a package that is not installed: pip install 'occbench[mediapipe]'.")
         weights.find("mediapipe-face", verify=False)
+        _check_libraries()
         self._centred = source.centred
         rule = "centre" if source.centred else "largest"
         mark = weights.WEIGHTS["mediapipe-face"].mark
@@ -95,6 +97,18 @@ class MediaPipe:
                 extra = Mesh(np.rint(mesh[list(_MESH)] * 10) / 10, (right, down, towards))
                 return Landmarks(thin(mesh, rotation), self.signature, mesh=extra)
         raise Rejected("no-face", "MediaPipe finds no face near the centre" if self._centred else "MediaPipe finds no face")
+
+
+def _check_libraries() -> None:
+    """Refuse a machine on which MediaPipe cannot be loaded, before anything is made: many servers have no graphics libraries."""
+    for library in _LIBRARIES if sys.platform == "linux" else ():
+        try:
+            ctypes.CDLL(library)
+        except OSError as error:
+            raise InputError(
+                f"The detector mediapipe needs the system's libraries {' and '.join(_LIBRARIES)}, also without a graphics card "
+                f"({error}). Debian and Ubuntu have them in the packages libegl1 and libgles2."
+            ) from None
 
 
 def thin(mesh: Array, rotation: Array) -> Array:
@@ -124,13 +138,14 @@ def _looks(image: npt.NDArray[np.uint8], centred: bool) -> Iterator[tuple[list[V
 
 def _detect(view: View, margin: bool) -> list[tuple[Array, Array]]:
     """The faces in a view: mesh (478, 2) in source pixels, and rotation (3, 3) as in `head.Pose`."""
+    model = _model(os.getpid())  # first, as it says what is wrong where the package cannot be imported
     import mediapipe
 
     pixels, offset = view.pixels, (0, 0)
     if margin:
         offset = (pixels.shape[1] // 2, pixels.shape[0] // 2)
         pixels = np.pad(pixels, [(offset[1],) * 2, (offset[0],) * 2, (0, 0)], constant_values=127)
-    answer = _model(os.getpid()).detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels))
+    answer = model.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels))
     found = []
     for points, matrix in zip(answer.face_landmarks, answer.facial_transformation_matrixes, strict=True):
         normalised = np.array([(p.x, p.y) for p in points])

@@ -1,7 +1,5 @@
 """What the source itself says about where the face is: 68 points, 5 points, or a box."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +12,7 @@ from occbench.landmarks.subject import Box
 # Face boxes mostly reach from the hairline to the chin. dlib's are square, from the brows to the chin, this many times wider
 # (measured against YuNet's boxes in LFW).
 _WIDER = 1.13
+_FARTHEST = 1e5  # px, as the manifest allows landmarks: a source's files may say anything
 
 
 class Supplied:
@@ -31,6 +30,8 @@ class Supplied:
         """See `Detector.detect`."""
         if face.points is not None:
             points = np.array(face.points, dtype=np.float64)
+            if not (np.abs(points) <= _FARTHEST).all():  # not for NaN
+                raise Rejected("bad-geometry", f"supplied points that are not within {_FARTHEST:.0f} px")
             if points.shape == (68, 2):
                 return Landmarks(points, self.signature)
             if points.shape == (5, 2):
@@ -43,8 +44,8 @@ class Supplied:
     def _inside(self, image: npt.NDArray[np.uint8], box: Box) -> Landmarks:
         height, width = image.shape[:2]
         left, top, right, bottom = box
-        if not (all(map(math.isfinite, box)) and left < right and top < bottom):
-            raise Rejected("no-landmarks", "the supplied box is empty or not finite")
+        if not (all(abs(edge) <= _FARTHEST for edge in box) and left < right and top < bottom):
+            raise Rejected("no-landmarks", f"the supplied box is empty, or not within {_FARTHEST:.0f} px")
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             raise Rejected("no-landmarks", "the supplied box lies outside the photograph")
         from occbench.landmarks import dlib68  # here, so that points alone can be used without dlib

@@ -127,7 +127,7 @@ def describe(directory: Path, *, source: str, licence: str) -> dict[str, Any]:
         "name": f"Paired face occlusions ({source})",
         "description": (
             f"{pairs.total()} pairs ({counts or 'none'}) of a clean face, the same face with something before it, and the mask of "
-            f"what was put there. Made by occbench from photographs of the source {source}."
+            f"where that is, under a manifest of occbench. The photographs are of the source {source}."
         ),
         "license": licence,
         "keywords": ["face", "occlusion", "de-occlusion", "inpainting", "synthetic"],
@@ -136,8 +136,8 @@ def describe(directory: Path, *, source: str, licence: str) -> dict[str, Any]:
         ),
         "rai:dataUseCases": "Training and comparing methods of de-occlusion. Not for recognising, finding or profiling anybody.",
         "rai:dataLimitations": (
-            "Occluders are drawn, not photographed. A network that takes them away invents the hidden part of a face; its result "
-            "is no evidence of anybody's identity."
+            "Pairs that occbench made have drawn occluders, not photographed ones; of imported pairs their makers can tell. A "
+            "network that takes occluders away invents the hidden part of a face; its result is no evidence of anybody's identity."
         ),
         "distribution": [
             {

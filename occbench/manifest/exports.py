@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from occbench.atomic import replacing, writing
+from occbench.errors import InputError
 from occbench.manifest.reader import batches, records
 from occbench.manifest.schema import SCHEMA, Reject, canonical_json, tenths
 
@@ -67,10 +68,21 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
 
 
 def read_rejects(path: Path) -> Iterator[Reject]:
-    """The rows of a `rejects.csv`."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            yield Reject(**{column.name: row[column.name] for column in fields(Reject)})
+    """The rows of a `rejects.csv`.
+
+    Raises:
+        InputError: no such file, or not what `write_rejects` writes.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            table = csv.DictReader(stream)
+            for row in table:
+                values = [row.get(column.name) for column in fields(Reject)]
+                if None in values:
+                    raise ValueError(f"line {table.line_num} has too few columns")
+                yield Reject(*map(str, values))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}); mend it, or move it away.") from None
 
 
 @contextmanager

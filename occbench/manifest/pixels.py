@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from occbench.errors import InputError, Rejected
 from occbench.images import decode_exact, pixel_sha256, read_bytes
+from occbench.manifest.natural import NATURAL
 
 
 def load(directory: Path, relative: str, sha256: str) -> npt.NDArray[np.uint8]:
@@ -33,7 +34,12 @@ def load_file(directory: Path, relative: str, sha256: str) -> tuple[bytes, npt.N
         data = read_bytes(path)
         pixels = decode_exact(data)
     except Rejected as rejected:
-        raise InputError(f"{path}: {rejected.detail}. Run `occbench verify {directory}`.") from None
+        raise InputError(f"{path}: {rejected.detail}. {_advice(directory)}") from None
     if pixel_sha256(pixels) != sha256:
-        raise InputError(f"{path} has other pixels than the manifest promises. Run `occbench verify {directory}`.")
+        raise InputError(f"{path} has other pixels than the manifest promises. {_advice(directory)}")
     return data, pixels
+
+
+def _advice(directory: Path) -> str:
+    natural = (directory / NATURAL).exists()
+    return "Import the photographs again." if natural else f"Run `occbench verify {directory}`."

@@ -12,6 +12,9 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 SPLITS = ("train", "val", "test")
+# What rows say that nobody can render again: a key of the parameters where others have made the pair, and the landmark source where
+# it was made from an overlay pack.
+IMPORTED, FROM_PACK = "imported", "average geometry through the crop"
 KINDS = ("masked", "sunglasses", "glasses", "occluded", "neutral")  # of natural photographs
 
 

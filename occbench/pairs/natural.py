@@ -4,7 +4,7 @@ A natural set that `occbench import` made is taken as it is: nothing is looked f
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache as remember
 from pathlib import Path
@@ -20,10 +20,10 @@ from occbench.landmarks import create as create_detector
 from occbench.landmarks.alignment import crop, crop_matrix, five_points
 from occbench.landmarks.locate import Locator
 from occbench.manifest import read_rejects
-from occbench.manifest.natural import NATURAL, OCCLUDED_KINDS, read_natural
+from occbench.manifest.natural import NATURAL, OCCLUDED_KINDS, natural_batches
 from occbench.manifest.pixels import load
 from occbench.pairs.paired import Progress
-from occbench.pairs.store import Image, opened, stored
+from occbench.pairs.store import Image, create, fill, opened, stored
 from occbench.processes import available, mapped
 
 _TASK = 64  # crops
@@ -132,34 +132,43 @@ def _aligned(task: _Photograph) -> Image | None:
 
 def _imported(root: Path, size: int, cache: Path | None, workers: int | None, progress: Progress) -> Natural:
     """The occluded photographs of the training split of a natural set."""
-    rows = [row for row in read_natural(root / NATURAL) if row.split == "train" and row.kind in OCCLUDED_KINDS]
+    rows = sorted(_rows(root / NATURAL, size))
     if not rows:
         raise InputError(f"{root / NATURAL} lists no photograph of the training split on which something hides the face.")
-    small = next((row for row in rows if min(row.width, row.height) < size or row.width != row.height), None)
-    if small is not None:
-        raise InputError(
-            f"{root / small.path} has {small.width}×{small.height} px, and squares of {size} are needed: import it again with "
-            f"--size {size}."
-        )
     digest = hashlib.sha256(f"imported {size}".encode())
-    for row in sorted(rows, key=lambda row: (row.source, row.image_id)):
-        digest.update(f"\n{row.source} {row.image_id} {row.sha256}".encode("utf-8", "surrogatepass"))
+    for image_id, source, sha256, _ in sorted(rows, key=lambda row: (row[1], row[0])):
+        digest.update(f"\n{source} {image_id} {sha256}".encode("utf-8", "surrogatepass"))
     mark = digest.hexdigest()
     folder = (cache or weights.user_cache()) / "natural" / mark[:32]
-    rows.sort(key=lambda row: row.image_id)
-    tasks = [_Crops(root, size, tuple((row.path, row.sha256) for row in rows[k : k + _TASK])) for k in range(0, len(rows), _TASK)]
+    files = [(path, sha256) for _, _, sha256, path in rows]
+    tasks = [_Crops(root, size, tuple(files[k : k + _TASK])) for k in range(0, len(files), _TASK)]
 
     def make(into: Path) -> dict[str, Any]:
-        found: list[Image] = []
+        create(into / "images.npy", (len(files), size, size, 3))
+        done = 0
         for images in mapped(_crops, tasks, workers or available()):
-            found += images
-            progress(len(found), len(rows))
-        np.save(into / "images.npy", np.stack(found))
+            fill(into / "images.npy", done, images)
+            done += len(images)
+            progress(done, len(files))
         return {}
 
     stored(folder, make)
     rejects = root / "rejects.csv"
     return Natural(opened(folder / "images.npy"), sum(1 for _ in read_rejects(rejects)) if rejects.is_file() else 0, mark)
+
+
+def _rows(manifest: Path, size: int) -> Iterator[tuple[str, str, str, str]]:
+    """(image id, source, sha256, path) of the occluded photographs of the training split, all squares of `size` or more."""
+    for batch in natural_batches(manifest, ["image_id", "source", "split", "kind", "sha256", "path", "width", "height"]):
+        for row in batch.to_pylist():
+            if row["split"] != "train" or row["kind"] not in OCCLUDED_KINDS:
+                continue
+            if row["width"] < size or row["width"] != row["height"]:
+                raise InputError(
+                    f"{manifest.parent / row['path']} has {row['width']}×{row['height']} px, and squares of {size} are needed: "
+                    f"import it again with --size {size}."
+                )
+            yield row["image_id"], row["source"], row["sha256"], row["path"]
 
 
 def _crops(task: _Crops) -> list[Image]:

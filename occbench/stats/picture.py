@@ -88,7 +88,7 @@ def _bars(axes: Any, rows: list[list[str]], tally: Tally) -> None:
     axes.set_xlim(0, left.max() * 1.16)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=5, integer=True)
     axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
@@ -128,6 +128,8 @@ def _ridges(
 
 def _columns(axes: Any, table: Table) -> None:
     """People by their number of photographs, the splits side by side."""
+    from matplotlib.ticker import LogLocator
+
     splits = table.columns[1:]
     width = 0.84 / max(1, len(splits))
     for number, split in enumerate(splits):
@@ -135,8 +137,10 @@ def _columns(axes: Any, table: Table) -> None:
         axes.bar(places, [row[number + 1] for row in table.rows], width * 0.92, color=_SPLIT_COLOURS[split], label=split)
     _frame(axes, "people by their number of photographs (logarithmic)", "y")
     axes.set_yscale("log")
-    axes.set_ylim(0.7, max([1, *(count for row in table.rows for count in row[1:])]) * 1.6)
-    axes.set_xticks(range(len(table.rows)), [row[0].replace(" or more", "+") for row in table.rows])
+    most = max([1, *(count for row in table.rows for count in row[1:])])
+    axes.set_ylim(0.7, most * 1.6)
+    axes.set_xticks(range(len(table.rows)), [row[0].replace(" or more", "+") for row in table.rows], fontsize=8)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 100 else (1,)))
     axes.minorticks_off()
     axes.yaxis.set_major_formatter("{x:,.0f}")
 

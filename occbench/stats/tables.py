@@ -103,7 +103,8 @@ def markdown(table: Table) -> str:
 
 def plain(text: str) -> str:
     """Text from a manifest, which may be anybody's, as one line of Markdown that means nothing but itself."""
-    return printable(text).translate({ord(c): f"&#{ord(c)};" for c in "&<>|`[]*"})
+    escaped = printable(text).translate({ord(c): f"&#{ord(c)};" for c in "&<>|`[]*_~\\:"})
+    return escaped.replace("www.", "www&#46;")  # what looks like an address would become a link
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from occbench import registry
+from occbench.errors import InputError, Rejected
 from occbench.faces import SOURCES
 from occbench.images import decode_exact, read_bytes, write_atomic
 from occbench.manifest import (
@@ -20,6 +21,7 @@ from occbench.manifest import (
     batches,
     export_csv,
     export_jsonl,
+    facts,
     read_rejects,
     rows_at,
     write_rejects,
@@ -92,7 +94,7 @@ def assemble(space: Workspace, plan: Plan) -> None:
         plan: of the run.
 
     Raises:
-        InputError: a shard's rows are damaged.
+        InputError: a shard's rows are damaged or of another run, or images are not there that they list.
         RunError: the disk is full.
     """
     source = registry.load("sources", SOURCES, plan.source)
@@ -109,6 +111,8 @@ def write_tables(space: Workspace, plan: Plan, rejects: Iterable[Reject] = ()) -
     out = space.out
     with ManifestWriter(out / MANIFEST, seed=plan.seed, recipe_fingerprint=plan.recipe_fingerprint) as writer:
         for number in range(plan.shards):
+            if facts(space.shard(number)).recipe_fingerprint != plan.recipe_fingerprint:
+                raise InputError(f"{space.shard(number)} is of another run than {out}: delete it, and make its part again.")
             for batch in batches(space.shard(number)):
                 writer.extend(batch)
     shards = chain.from_iterable(read_rejects(space.rejects(number)) for number in range(plan.shards))
@@ -155,5 +159,15 @@ def _kinds(batch: Any) -> Iterator[tuple[str, str]]:
 
 
 def _images(out: Path, row: Pair) -> tuple[Any, Any, Any]:
-    clean, occluded, mask = (decode_exact(read_bytes(out / path)) for path in (row.clean_path, row.occluded_path, row.mask_path))
+    clean, occluded, mask = (_image(out / path) for path in (row.clean_path, row.occluded_path, row.mask_path))
     return clean, occluded, mask
+
+
+def _image(path: Path) -> Any:
+    try:
+        return decode_exact(read_bytes(path))
+    except Rejected as rejected:
+        raise InputError(
+            f"{path} was made, and is not there as it was: {rejected.detail}. `occbench verify` lists all such images; begin anew "
+            "with --overwrite (or, if these were parts, in another folder)."
+        ) from None

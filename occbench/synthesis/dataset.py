@@ -5,24 +5,25 @@ assembles (`merge`). Where they do not, each makes its part in a folder of its o
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from occbench.errors import InputError, OccbenchError, UsageError
+from occbench.errors import OccbenchError, UsageError
 from occbench.faces import open_source
 from occbench.landmarks.locate import Locator
-from occbench.manifest import Pair, batches, facts, read
+from occbench.manifest import Pair, facts
 from occbench.synthesis import engines, shard
 from occbench.synthesis import recipe as recipes
 from occbench.synthesis.assembly import Summary, assemble
 from occbench.synthesis.engines import RETRIES, Engine
 from occbench.synthesis.plan import WHOLE, Part, Plan
 from occbench.synthesis.recipe import CODE_SCHEMA
-from occbench.synthesis.selection import Selection
+from occbench.synthesis.selection import Rows, Selection
 from occbench.synthesis.workspace import Workspace
 
 T = TypeVar("T")
@@ -119,12 +120,10 @@ def make_part(
 
 
 def rebuild(
-    manifest: Path,
+    rows: Rows,
     root: Path | None,
     out: Path,
     *,
-    split: str = "all",
-    limit: int | None = None,
     workers: int | None = None,
     engine: str = "local",
     retries: int = RETRIES,
@@ -138,40 +137,35 @@ def rebuild(
     out and listed as a reject.
 
     Args:
-        manifest: of the data set.
+        rows: of the manifest.
         root: folder of the photographs, or None for sources that bring their own.
-        split, limit: only this split, and at most so many photographs of it.
         out, workers, engine, retries, resume, overwrite, progress: as in `synthesise`.
 
     Raises:
         UsageError, InputError: nothing was done.
         RunError: the disk or a process failed; the run can be resumed.
     """
-    rows = _Rows(manifest, split, limit)
-    plan, over = rows.plan(out), engines.create(engine, workers=workers, retries=retries)
-    open_source(plan.source, root.resolve() if root is not None else None)
+    root = root.resolve() if root is not None else None
+    plan, over = _plan_of_rows(rows, root, out), engines.create(engine, workers=workers, retries=retries)
     space = Workspace(out.absolute(), plan.record, resume=resume, overwrite=overwrite)
     _rebuild(rows, root, plan, space, WHOLE, over, progress)
     return _finish(space, plan)
 
 
 def rebuild_part(
-    manifest: Path,
+    rows: Rows,
     root: Path | None,
     out: Path,
     part: Part,
     *,
-    split: str = "all",
-    limit: int | None = None,
     workers: int | None = None,
     engine: str = "local",
     retries: int = RETRIES,
     progress: Progress = lambda *_: None,
 ) -> Share:
     """Rebuild one part of a data set; to `rebuild` what `make_part` is to `synthesise`."""
-    rows = _Rows(manifest, split, limit)
-    plan, over = rows.plan(out), engines.create(engine, workers=workers, retries=retries)
-    open_source(plan.source, root.resolve() if root is not None else None)
+    root = root.resolve() if root is not None else None
+    plan, over = _plan_of_rows(rows, root, out), engines.create(engine, workers=workers, retries=retries)
     space = Workspace.joined(out.absolute(), plan.record)
     return _rebuild(rows, root, plan, space, part, over, progress)
 
@@ -183,9 +177,7 @@ def merge(out: Path) -> Summary:
         UsageError: no run there, or parts are missing; says which.
         InputError, RunError: as `synthesise`.
     """
-    record = Workspace.record(out)
-    if record is None:
-        raise UsageError(f"{out} holds no run of occbench synth: name the folder that the parts were made in.")
+    record = _record(out)
     plan = Plan.of(record)
     space = Workspace(out.absolute(), record, resume=True, overwrite=False)
     if not space.finished and (missing := [number for number in range(plan.shards) if not space.done(number)]):
@@ -206,14 +198,10 @@ def gather(parts: Iterable[Path], out: Path) -> Summary:
         RunError: the disk is full.
     """
     parts = list(parts)
-    records = {part: Workspace.record(part) for part in parts}
-    for part, record in records.items():
-        if record is None:
-            raise UsageError(f"{part} holds no run of occbench synth: name the folders that the parts were made in.")
-        if record != records[parts[0]]:
+    record = _record(parts[0])
+    for part in parts[1:]:
+        if _record(part) != record:
             raise UsageError(f"{part} and {parts[0]} are parts of different runs; their .occbench/run.json say of what.")
-    record = records[parts[0]]
-    assert record is not None
     space = Workspace.joined(out.absolute(), record)
     if not space.finished:
         for part in parts:
@@ -221,54 +209,39 @@ def gather(parts: Iterable[Path], out: Path) -> Summary:
     return merge(out)
 
 
-class _Rows:
-    """The rows of a manifest that are to be rebuilt."""
+def _record(out: Path) -> dict[str, Any]:
+    """What identifies the run in a folder that parts of a run were made in."""
+    record = Workspace.record(out)
+    if record is None or not record.keys() & {"recipe", "rebuilt"}:  # an import has neither
+        raise UsageError(f"{out} holds no run of occbench synth: name the folder that the parts were made in.")
+    return record
 
-    def __init__(self, manifest: Path, split: str, limit: int | None) -> None:
-        self.manifest, self.split, self.limit = manifest, split, limit
 
-    def photographs(self) -> Iterator[tuple[Pair, ...]]:
-        """Those of each photograph."""
-        rows = (row for row in read(self.manifest) if self.split in ("all", row.split))
-        return islice((tuple(group) for _, group in groupby(rows, lambda row: (row.source, row.image_id))), self.limit)
+def _plan_of_rows(rows: Rows, root: Path | None, out: Path) -> Plan:
+    """What rebuilding them means.
 
-    def plan(self, out: Path) -> Plan:
-        """What rebuilding them means.
-
-        Raises:
-            InputError: no usable manifest, or an empty one.
-            UsageError: it lies in `out`, or has nothing of this split.
-        """
-        said, splits = facts(self.manifest), set[str]()
-        count, last = 0, ("", "")
-        columns = ("source", "image_id", "split")
-        for batch in batches(self.manifest, columns):
-            for source, image_id, split in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
-                splits.add(split)
-                if self.split in ("all", split):
-                    count, last = count + ((source, image_id) != last), (source, image_id)
-        if not splits:
-            raise InputError(f"{self.manifest} has no rows.")
-        if not count:
-            raise UsageError(f"{self.manifest} has no rows of the split {self.split!r}, only of {', '.join(sorted(splits))}.")
-        if self.manifest.resolve().is_relative_to(out.resolve()):
-            raise UsageError(f"{self.manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
-        with self.manifest.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        rebuilt = {
-            "manifest": digest,
-            "source": last[0],
-            "seed": int(said.seed) if said.seed.isdecimal() else None,
-            "recipe_fingerprint": said.recipe_fingerprint,
-            "recipe": _recipe_beside(self.manifest, said.recipe_fingerprint),
-            "split": self.split,
-        }
-        photographs = {"count": count if self.limit is None else min(count, self.limit)}
-        return Plan.of({"rebuilt": rebuilt, "code_schema": CODE_SCHEMA, "photographs": photographs})
+    Raises:
+        InputError, UsageError: as `Rows.sizes` and `open_source`, or the manifest lies in `out`.
+    """
+    manifest, said, count = rows.manifest, facts(rows.manifest), sum(rows.sizes.values())
+    if manifest.resolve().is_relative_to(out.resolve()):
+        raise UsageError(f"{manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
+    open_source(rows.source, root)
+    with manifest.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    rebuilt = {
+        "manifest": digest,
+        "source": rows.source,
+        "seed": int(said.seed) if re.fullmatch("[0-9]{1,19}", said.seed) else None,
+        "recipe_fingerprint": said.recipe_fingerprint,
+        "recipe": _recipe_beside(manifest, said.recipe_fingerprint),
+        "split": rows.split,
+    }
+    return Plan.of({"rebuilt": rebuilt, "code_schema": CODE_SCHEMA, "photographs": {"count": count}})
 
 
 def _plan_of(selection: Selection) -> Plan:
-    plan = Plan.making(selection.recipe, sum(selection.sizes.values()), selection.digest)
+    plan = Plan.making(selection.recipe, sum(selection.sizes.values()), selection.digest, selection.said)
     Locator(selection.source, selection.recipe.landmarks, None)  # says what cannot be used before anything is touched
     return plan
 
@@ -290,10 +263,10 @@ def _make(
 
 
 def _rebuild(
-    rows: _Rows, root: Path | None, plan: Plan, space: Workspace, part: Part, over: Engine[tuple[int, int, int]], progress: Progress
+    rows: Rows, root: Path | None, plan: Plan, space: Workspace, part: Part, over: Engine[tuple[int, int, int]], progress: Progress
 ) -> Share:
     def task(number: int, photographs: tuple[tuple[Pair, ...], ...]) -> shard.Rebuilding:
-        return shard.Rebuilding(place_of(space, number, plan, root.resolve() if root is not None else None, ()), photographs)
+        return shard.Rebuilding(place_of(space, number, plan, root, ()), photographs)
 
     return run_shards(shard.rebuild, task, rows.photographs(), plan, space, part, over, progress)
 

@@ -71,10 +71,10 @@ class Plan:
     made_from: Mapping[str, Any]
 
     @classmethod
-    def making(cls, recipe: Recipe, photographs: int, digest: str) -> Self:
-        """A plan to make pairs of `photographs` photographs, which have this digest."""
-        described = {"count": photographs, "sha256": digest}
-        return cls.of({"recipe": recipe.document(), "code_schema": CODE_SCHEMA, "photographs": described})
+    def making(cls, recipe: Recipe, photographs: int, digest: str, options: Mapping[str, Any] | None = None) -> Self:
+        """A plan to make pairs of `photographs` photographs, which have this digest; `options` of their source, as plain data."""
+        made_from = {"photographs": {"count": photographs, "sha256": digest}, **({"options": dict(options)} if options else {})}
+        return cls.of({"recipe": recipe.document(), "code_schema": CODE_SCHEMA, **made_from})
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
@@ -95,7 +95,7 @@ class Plan:
                 fixed = (said["source"], said["seed"], said["recipe_fingerprint"], said["recipe"])
                 return cls(record, count, *fixed, {"manifest": said["manifest"]})
             recipe = recipes.resolve(dict(record["recipe"]), "the run's record")
-            made_from = {"photographs": record["photographs"], "code_schema": CODE_SCHEMA}
+            made_from = {key: value for key, value in record.items() if key != "recipe"}
             return cls(record, count, recipe.source, recipe.seed, recipe.fingerprint(), recipe.document(), made_from)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"The record of this run cannot be understood ({error!r}): begin anew with --overwrite.") from None

@@ -7,6 +7,7 @@ is: a resume with anything else is refused.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -25,6 +26,7 @@ FILES = (
     *("contact_sheet.png", "distributions.png"),
 )
 _RUN = "run.json"
+_NUMBER = re.compile("[0-9]{6,9}")  # of a shard, as its files are called
 
 
 class Workspace:
@@ -51,8 +53,6 @@ class Workspace:
         self._begin(before, cleared)
         if self.finished:
             self._forget()
-        elif before is not None:
-            self._sweep()
 
     @classmethod
     def joined(cls, out: Path, run: Mapping[str, Any]) -> Self:
@@ -125,19 +125,28 @@ class Workspace:
             InputError: what it lists is not there, or no list.
             RunError: the disk is full.
         """
-        for rows in sorted((part / RECORDS).glob("[0-9]*.parquet")):
-            number = int(rows.stem)
+        found = {int(rows.stem): rows for rows in (part / RECORDS).glob("*.parquet") if _NUMBER.fullmatch(rows.stem)}
+        for number, rows in sorted(found.items()):
             if self.done(number):
                 continue
             files = dict.fromkeys(chain.from_iterable((row.clean_path, row.occluded_path, row.mask_path) for row in read(rows)))
             write_atomic(self.journal(number), "".join(f"{file}\n" for file in files).encode())
             for file in files:
                 _link(part, file, self.out / file)
+            os.sync()  # copies, before what says that they are there
             _link(part, f"{RECORDS}/{self.rejects(number).name}", self.rejects(number))
             _link(part, f"{RECORDS}/{rows.name}", self.shard(number))
 
     def finish(self) -> None:
-        """The data set is complete: forget the shards, remember that it is."""
+        """The data set is complete: forget the shards, and what killed processes left half written; remember that it is.
+
+        Not before: until all shards are made, a temporary file may be of somebody who is making one.
+
+        Raises:
+            RunError: the disk failed.
+        """
+        with writing(self.out):
+            self._sweep()
         self._say(self._run, finished=True)
         self._forget()
 

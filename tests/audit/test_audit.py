@@ -109,6 +109,16 @@ def test_missing_images_are_counted(make_set: MakeSet) -> None:
     assert (report.unseen, report.leaks) == (1, 1)
 
 
+def test_an_image_that_is_missing_in_one_set_is_looked_at_in_another(make_set: MakeSet, scene: Scene) -> None:
+    row = {"identity": "a", "image_id": "a.jpg", "image": 1}
+    bare, whole = make_set("bare", row, {}), make_set("whole", {}, row)
+    (bare / "clean/0.png").unlink()
+    other = make_set("other", {"image": darker(scene(1)), "split": "test"})
+    report = audit([bare, whole, other], workers=1)
+    assert only(report) == ("near", "splits")
+    assert report.unseen == 0
+
+
 def test_findings_are_bounded_and_counted(make_set: MakeSet) -> None:
     rows = [{"identity": f"p{n // 2}", "split": ("train", "test")[n % 2]} for n in range(20)]
     report = audit([make_set("one", *rows)], workers=1, keep=3)

@@ -4,6 +4,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click import Context
 from click.testing import CliRunner, Result
 
 from occbench import __version__
@@ -44,6 +45,20 @@ def test_a_bug_is_one_line(occbench: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
     assert "--debug" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "resumable"), [("synth", True), ("doctor", False)])
+def test_an_interruption_speaks_of_resume_where_there_is_that_option(
+    occbench: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, resumable: bool
+) -> None:
+    def stop(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    found = main.get_command(Context(main), command)
+    assert found is not None
+    monkeypatch.setattr(found, "callback", stop)
+    result = occbench(command, *(("--out", tmp_path) if resumable else ()))
+    assert (result.exit_code, "--resume" in result.stderr) == (130, resumable)
 
 
 def test_the_traceback_of_a_bug_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ SYNTH = ["synth", "--source", "sample", "--occluders", "black-box", "--size", "3
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("ID", "MIN", "STEP", "COUNT"):
+    for name in ("ID", "MIN", "MAX", "STEP", "COUNT"):
         monkeypatch.delenv(f"SLURM_ARRAY_TASK_{name}", raising=False)
 
     def run(*arguments: object) -> Result:
@@ -46,7 +46,7 @@ def test_parts_in_several_folders(run: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("start", "step"), [(0, 1), (1, 1), (10, 5)])
 def test_slurm_says_which_part(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int, step: int) -> None:
     for index in range(2):
-        slurm = {"ID": start + index * step, "MIN": start, "STEP": step, "COUNT": 2}
+        slurm = {"ID": start + index * step, "MIN": start, "MAX": start + step, "STEP": step, "COUNT": 2}
         for name, value in slurm.items():
             monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
         made = run(*SYNTH, "--out", tmp_path / "out", "--json")
@@ -60,6 +60,25 @@ def test_a_job_array_can_be_told_to_make_everything(run: Any, tmp_path: Path, mo
     monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
     made = run(*SYNTH, "--out", tmp_path / "out", "--num-shards", 1, "--json")
     assert json.loads(made.stdout)["pairs"] == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--num-shards", 64]], ids=str)
+def test_a_job_array_with_gaps_does_not_say_which_part(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[object]
+) -> None:
+    for name, value in {"ID": 7, "MIN": 3, "MAX": 7, "STEP": 1, "COUNT": 2}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    result = run(*SYNTH, "--out", tmp_path / "out", *more)
+    assert result.exit_code == 2
+    assert "have gaps" in result.output
+    assert run(*SYNTH, "--out", tmp_path / "out", "--shard-index", 7, "--num-shards", 64).exit_code == 0
+
+
+def test_a_dry_run_counts_the_whole(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    result = run(*SYNTH, "--dry-run", "--json")
+    assert (json.loads(result.stdout)["pairs"], result.stderr) == (2, "")
 
 
 @pytest.mark.parametrize(

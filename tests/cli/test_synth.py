@@ -133,6 +133,13 @@ def test_a_dry_run_writes_nothing(folder_run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_of_a_manifest_counts_what_is_asked_for(folder_run: Run, occbench: Run, tmp_path: Path) -> None:
+    folder_run("--per-image", "2")
+    options = ("--manifest", tmp_path / "out" / MANIFEST, "--limit", "2", "--dry-run", "--json")
+    said = json.loads(occbench("synth", *options).stdout)
+    assert (said["photographs"], said["pairs"]) == (2, 4)
+
+
 def test_who_is_who_can_come_from_a_list(folder_run: Run, tmp_path: Path) -> None:
     (tmp_path / "who.csv").write_text("image,identity,split\nann/1.png,eve,test\nbob/1.png,bob,train\n")
     folder_run("--identities", tmp_path / "who.csv")
@@ -186,6 +193,13 @@ def test_a_rebuilt_data_set_is_checked(folder_run: Run, occbench: Run, photos: P
         (["--benchmark", "lfw-v1", "--root", "{photos}"], "no benchmark 'lfw-v1'"),
         (["--manifest", "{photos}/ann/1.png", "--root", "{photos}"], "not readable as Parquet"),
         (["--manifest", "{photos}/ann/1.png", "--size", "64"], "leave out --size"),
+        (["--manifest", "{photos}/ann/1.png", "--identities", "{photos}/ann/1.png"], "leave out --identities"),
+        (["--benchmark", "lfw-masks-v1", "--exclude-identities", "{photos}/ann/1.png"], "leave out --exclude-identities"),
+        (["--benchmark", "lfw-masks-v1", "--source", "lfw", "--seed", "1"], "leave out --source, --seed"),
+        (["--benchmark", "lfw-masks-v1", "--manifest", "{photos}/ann/1.png"], "leave --manifest out"),
+        (["--benchmark", "lfw-masks-v1", "--root", "{photos}", "--limit", "0"], "from 1, not 0"),
+        (["--overlays", "{photos}", "--engine", "local", "--benchmark", "lfw-masks-v1"], "leave out --benchmark, --engine"),
+        (["--overlays", "{photos}"], "--overlays needs --root"),
         (["--sauce", "folder"], "No such option"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from occbench.cli.verify import verify
+from occbench.errors import UsageError
 from occbench.images import encode_png, pixel_sha256
 from occbench.manifest import MANIFEST, ManifestWriter, Pair
 
@@ -74,6 +75,21 @@ def test_the_first_problems_are_listed(dataset: Path) -> None:
 def test_names_cannot_control_the_terminal(dataset: Path) -> None:
     (dataset / "mask/\x1b[2J\n.png").write_bytes(b"")
     assert "extra: mask/\\x1b[2J\\n.png:" in run(dataset).stdout
+
+
+def test_an_unknown_benchmark_is_said_before_anything_is_read(dataset: Path) -> None:
+    (dataset / MANIFEST).write_bytes(b"no manifest")
+    result = run(dataset, "--benchmark", "lfw-mask-v1")
+    assert isinstance(result.exception, UsageError)
+    assert "lfw-masks-v1" in str(result.exception)
+
+
+def test_nothing_is_no_benchmark(dataset: Path) -> None:
+    with ManifestWriter(dataset / MANIFEST):
+        pass
+    result = run(dataset, "--metadata", "--benchmark", "lfw-masks-v1")
+    assert result.exit_code == 4
+    assert "none of lfw-masks-v1" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--workers", "0"], ["/no/such/folder"]], ids=str)

@@ -233,6 +233,7 @@ def test_a_wrong_count_alone_does_no_harm(count: str, root: Path) -> None:
             "is it that file",
         ),
         ("Anno/list_landmarks_align_celeba.txt", lambda rows: [*rows[:2], "000001.jpg" + " nan" * 10, *rows[3:]], "not finite"),
+        ("Anno/list_landmarks_align_celeba.txt", lambda rows: [*rows[:2], "000001.jpg 69", *rows[3:]], "line 3: not 10 numbers"),
     ],
 )
 def test_files_that_are_not_what_they_should_be(

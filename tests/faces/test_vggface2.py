@@ -210,6 +210,7 @@ def test_a_folder_that_contradicts_the_metadata(root: Path) -> None:
             "behind n000002/0001_01 should be 10",
         ),
         ("bb_landmark/loose_landmark_train.csv", '"n000002/0001_01",-12.5', '"n000002/0001_01",nan', "should be 10 numbers"),
+        ("bb_landmark/loose_landmark_train.csv", '"n000002/0001_01",-12.5', '"/0001_01",-12.5', "does not begin like"),
         ("bb_landmark/loose_bb_test.csv", '"n000001/0002_01"', "0002_01", "line 3: '0002_01,"),
         ("meta/identity_meta.csv", "n000002,", "2,", "line 3: not class, name"),
         ("meta/identity_meta.csv", ",1, m", ",train, m", "not class, name"),

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,19 @@ import pytest
 from PIL import Image
 
 from occbench.errors import InputError, UsageError
+from occbench.formats import reapply as module
 from occbench.formats.overlays import COLUMNS, TABLE, WARNING, average_geometry, read_overlays
 from occbench.formats.pack import export_overlays
 from occbench.formats.pseudonyms import Pseudonyms
 from occbench.formats.reapply import reapply
 from occbench.images import decode_rgba, encode_png, read_bytes
-from occbench.landmarks.alignment import apply, crop_matrix, five_points, template
+from occbench.landmarks import head
+from occbench.landmarks.alignment import apply, crop_matrix, five_points, similarity, template
 from occbench.manifest import MANIFEST, ManifestWriter, Pair, Reject, read, read_rejects
 from occbench.manifest.fingerprint import of_manifest
+from occbench.manifest.pixels import load
 from occbench.manifest.verify import verify
+from occbench.synthesis.pair import complete, render_pair
 
 HASHES = ("source_sha256", "clean_sha256", "occluded_sha256", "mask_sha256", "split", "occluder", "variant")
 
@@ -110,6 +115,19 @@ def test_it_has_no_landmarks_no_attributes_and_nothing_measured(pack: Path) -> N
     table = pq.read_table(pack / TABLE)
     assert not {"landmarks", "attributes", "landmark_source"} & set(table.column_names)
     assert all("photo" not in overlay.pair.parameters for overlay in read_overlays(pack))
+
+
+def test_it_has_no_mesh_of_the_face(made: Path, tmp_path: Path) -> None:
+    row = next(row for row in read(made / MANIFEST) if row.occluder == "mask")
+    to_photograph = similarity(five_points(head.POINTS)[:, :2], five_points(row.landmarks))
+    mesh = apply(to_photograph, head.MESH[:, :2]).round(1).ravel().tolist()
+    row, clean = replace(row, parameters={**row.parameters, "mesh": mesh}), load(made, row.clean_path, row.clean_sha256)
+    with ManifestWriter(tmp_path / MANIFEST) as writer:
+        writer.write(complete(row, *render_pair(row, clean)))
+    (tmp_path / row.clean_path).parent.mkdir(parents=True)
+    shutil.copy(made / row.clean_path, tmp_path / row.clean_path)
+    export_overlays(tmp_path, tmp_path / "pack", workers=1)
+    assert set(first(tmp_path / "pack").parameters) == set(row.parameters) - {"photo", "mesh"}
 
 
 def test_layers_are_tight_and_without_colour_where_nothing_shows(pack: Path) -> None:
@@ -238,6 +256,14 @@ def test_pair_ids_that_come_twice_are_refused(forged: Callable[..., Path], pack:
     last = list(read_overlays(pack))[-1].pair.pair_id
     with pytest.raises(InputError, match="come twice"):
         reapply(forged(pair_id=last), photographs, tmp_path / "out")
+
+
+def test_more_pairs_of_a_photograph_than_a_folder_holds_are_refused(
+    pack: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FOLDER", 2)
+    with pytest.raises(InputError, match=r"overlays\.parquet: more than 2 pairs"):
+        reapply(pack, photographs, tmp_path / "out", workers=1)
 
 
 def test_photographs_of_several_sources_are_refused(forged: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:

@@ -130,6 +130,16 @@ def test_a_folder_that_holds_something_is_refused(made: Path, tmp_path: Path) ->
         export_webdataset(made, tmp_path)
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["to an empty folder", "to nothing yet"])
+def test_a_link_is_followed(made: Path, tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    export_webdataset(made, tmp_path / "link", split="val", workers=1)
+    assert (tmp_path / "link").is_symlink()
+    assert set(contents(tmp_path / "real")) == {"val-000000.tar", INDEX}
+
+
 @pytest.mark.parametrize("size", [0, MOST + 1])
 def test_shards_of_no_use_are_refused(made: Path, tmp_path: Path, size: int) -> None:
     with pytest.raises(UsageError, match="A shard holds"):

@@ -46,6 +46,12 @@ def test_the_name_of_a_source_is_refused(tmp_path: Path) -> None:
         open_layout("natural", "lfw", root=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a\nb", "", "x" * 201, "\udcff"])
+def test_a_name_that_no_manifest_holds_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="can be printed"):
+        open_layout("natural", name, root=tmp_path)
+
+
 # paired
 
 

@@ -92,6 +92,22 @@ def test_a_failed_import_leaves_the_old_one(rof: Path, fakes: ModuleType, tmp_pa
     assert tree(tmp_path / "out") == before
 
 
+@pytest.mark.parametrize("name", ["images/mine.png", "images/0000/notes.txt", ".occbench/mine.json", "images/empty/"])
+def test_files_of_others_among_the_images_stop_it_at_once(rof: Path, tmp_path: Path, tree: Tree, name: str) -> None:
+    bring(rof, tmp_path / "out")
+    (tmp_path / "out" / name).mkdir() if name.endswith("/") else (tmp_path / "out" / name).write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match=name.rstrip("/")):
+        bring(rof, tmp_path / "out", overwrite=True)
+    assert tree(tmp_path) == before
+
+
+def test_what_a_killed_import_left_does_not_matter(rof: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getpid", lambda: 7)  # as in every container
+    (tmp_path / ".out.7.tmp").mkdir()
+    bring(rof, tmp_path / "out")
+
+
 def test_a_folder_of_something_else_is_left_alone(rof: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("mine")

@@ -60,6 +60,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeModel]:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: package)
         monkeypatch.setattr("importlib.metadata.version", lambda name: "1.2")
         monkeypatch.setattr("occbench.weights.find", lambda name, verify: Path("face_landmarker.task"))
+        monkeypatch.setattr(mediapipe478, "_LIBRARIES", ())
         return model
 
     return install
@@ -147,14 +148,19 @@ def test_a_missing_model_says_where_to_get_it(make_source: Sources, monkeypatch:
         create("mediapipe", make_source())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it needs none")
+def test_missing_system_libraries_are_named_at_once(make_source: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("occbench.weights.find", lambda name, verify: Path("face_landmarker.task"))
+    monkeypatch.setattr(mediapipe478, "_LIBRARIES", ("libc.so.6", "libnowhere.so.1"))
+    with pytest.raises(InputError, match=r"libnowhere\.so\.1: .*libgles2"):
+        create("mediapipe", make_source())
+
+
 @pytest.fixture
-def real(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shared folder, where package and model are there."""
-    pytest.importorskip("mediapipe", reason="MediaPipe is an optional extra: pip install 'occbench[mediapipe]'")
-    if not (shared / "models" / "face_landmarker.task").is_file():
-        pytest.skip("no face_landmarker.task among the shared models")
-    monkeypatch.setenv("OCCBENCH_WEIGHTS", str(shared / "models"))
-    return shared
+def real(with_mediapipe: Path) -> Path:
+    """The shared folder, where MediaPipe can be used."""
+    return with_mediapipe
 
 
 @pytest.mark.real

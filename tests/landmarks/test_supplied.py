@@ -53,11 +53,22 @@ def test_5_points_of_a_mirrored_face_are_not_trusted(make_source: Sources, face:
 
 
 @pytest.mark.parametrize(
-    "box", [(300.0, 10.0, 400.0, 110.0), (50.0, 50.0, 50.0, 90.0), (float("nan"), 0.0, 9.0, 9.0)], ids=["outside", "empty", "nan"]
+    "box",
+    [(300.0, 10.0, 400.0, 110.0), (50.0, 50.0, 50.0, 90.0), (float("nan"), 0.0, 9.0, 9.0), (0.0, 0.0, 1e300, 1e300)],
+    ids=["outside", "empty", "nan", "huge"],
 )
 def test_a_box_that_cannot_be(make_source: Sources, face: Face, box: tuple[float, float, float, float]) -> None:
     with pytest.raises(Rejected, match="no-landmarks"):
         create("supplied", make_source(supplies=True)).detect(BLANK, replace(face, box=box))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308])
+@pytest.mark.parametrize("detector", ["supplied", "supplied-dlib"])
+def test_points_that_cannot_be(make_source: Sources, face: Face, frontal: Array, detector: str, value: float) -> None:
+    points = five_points(frontal)
+    points[1, 0] = value
+    with pytest.raises(Rejected, match="bad-geometry"):
+        create(detector, make_source(supplies=True)).detect(BLANK, with_points(face, points))
 
 
 def test_seven_points_are_refused(make_source: Sources, face: Face) -> None:

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from occbench.errors import RunError
-from occbench.stats.picture import draw
+from occbench.stats.picture import _bars, draw
 from occbench.stats.tally import Tally
 
 Make = Callable[..., Path]
@@ -45,6 +46,12 @@ def test_other_counts_give_another_picture(manifest: Make, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["$x$", r"$\frac{$", "日本語", "x" * 200, "_x"], ids=ascii)
 def test_any_name_can_be_drawn(manifest: Make, tmp_path: Path, name: str) -> None:
     assert drawn(Tally(manifest({"occluder": name, "variant": name})), tmp_path)
+
+
+def test_pairs_are_counted_in_whole_numbers(manifest: Make) -> None:
+    axes = Figure().subplots()
+    _bars(axes, [["x"]], Tally(manifest({})))
+    assert [tick for tick in axes.get_xticks() if tick % 1] == []
 
 
 def test_many_occluders_share_a_row(manifest: Make, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from occbench.stats.tables import Table, markdown, plain, tables, text
 from occbench.stats.tally import Tally
 
@@ -25,7 +27,14 @@ def test_markdown() -> None:
 
 
 def test_plain_text_is_no_markup() -> None:
-    assert plain("a\n|b`<") == "a\\n&#124;b&#96;&#60;"
+    assert plain("a|b`<") == "a&#124;b&#96;&#60;"
+    assert not set("\n|`<>[]*_~\\") & set(plain("\n|`<>[]*_a_~~b~~\\"))
+
+
+@pytest.mark.parametrize("address", ["https://example.org/x", "www.example.org"])
+def test_plain_text_is_no_link(address: str) -> None:
+    assert "://" not in plain(address)
+    assert "www." not in plain(address)
 
 
 def test_every_number_has_a_column(manifest: Make) -> None:

@@ -103,7 +103,11 @@ def test_rejects_are_counted(tmp_path: Path) -> None:
     assert fates(tmp_path / "none.csv") == {}
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"source,image_id,occluder,reason,detail\n\xff\xfe,,,,\n"], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2\n", b"source,image_id,occluder,reason,detail\n\xff\xfe,,,,\n", b"source,image_id,occluder,reason,detail\nlfw\n"],
+    ids=repr,
+)
 def test_rejects_that_are_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"r\.csv cannot be read"):

@@ -19,6 +19,7 @@ from occbench.manifest.verify import verify
 from occbench.synthesis import benchmarks
 from occbench.synthesis.dataset import rebuild
 from occbench.synthesis.recipe import load, resolve
+from occbench.synthesis.selection import Rows
 
 NAMES = benchmarks.names()
 EVERY = 450  # photographs: about thirty of a benchmark are rebuilt
@@ -85,7 +86,7 @@ def test_it_is_rebuilt_to_the_pixel(name: str, shared: Path, tmp_path: Path) -> 
         for number, (_, rows) in enumerate(groupby(read(manifest), lambda row: row.image_id)):
             for row in rows if number % EVERY == 0 else ():
                 writer.write(row)
-    summary = rebuild(tmp_path / "some.parquet", shared / "data" / "lfw", tmp_path / "out", workers=1)
+    summary = rebuild(Rows(tmp_path / "some.parquet"), shared / "data" / "lfw", tmp_path / "out", workers=1)
     assert summary.photographs >= 25
     assert summary.rejects == {}
     assert verify(tmp_path / "out", workers=1).ok
@@ -139,6 +140,21 @@ def freeze() -> ModuleType:
 )
 def test_what_a_benchmark_may_hold(freeze: ModuleType, image_id: str, occluder: str, codes: list[str], reason: str | None) -> None:
     assert freeze.why_not(image_id, occluder, codes, {"copy"}) == reason
+
+
+def test_what_cannot_be_frozen_leaves_nothing(freeze: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").mkdir()
+    made = ["synth", "--source", "sample", "--occluders", "noise", "--size", "32", "--workers", "1", "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, made).exit_code == 0
+    monkeypatch.setattr(freeze, "HOME", tmp_path / "home")
+    monkeypatch.setattr("sys.argv", ["freeze.py", "sample-v1", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match="the terms of sample"):
+        freeze.main()
+    assert not list((tmp_path / "home").iterdir())
+    monkeypatch.setattr(freeze, "_FREE", ("sample",))
+    monkeypatch.setattr(freeze, "page", lambda *_: "")
+    freeze.main()
+    assert {path.name for path in (tmp_path / "home" / "sample-v1").iterdir()} == {MANIFEST, "recipe.yaml", "README.md"}
 
 
 @pytest.mark.parametrize("name", NAMES)

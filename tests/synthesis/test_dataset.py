@@ -25,7 +25,7 @@ from occbench.synthesis import shard
 from occbench.synthesis.assembly import Summary
 from occbench.synthesis.dataset import rebuild, synthesise
 from occbench.synthesis.recipe import load, resolve
-from occbench.synthesis.selection import Selection
+from occbench.synthesis.selection import Rows, Selection
 
 QUICK = {"source": "lfw", "occluders": ["black-box", "noise"], "landmarks": ["canonical"], "size": 48, "per_image": 2}
 
@@ -293,7 +293,7 @@ def copy(fake_lfw: Path, tmp_path: Path) -> Path:
 
 
 def rebuilt(manifest: Path, root: Path, tmp_path: Path, **options: Any) -> tuple[Summary, Path]:
-    return rebuild(manifest, root, tmp_path / "again", **{"workers": 1, **options}), tmp_path / "again"
+    return rebuild(Rows(manifest), root, tmp_path / "again", **{"workers": 1, **options}), tmp_path / "again"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -383,7 +383,7 @@ def test_an_interrupted_rebuild_goes_on(
 def test_a_manifest_is_not_overwritten_by_its_own_data_set(whole: Path, copy: Path, tree: Tree) -> None:
     before = tree(whole)
     with pytest.raises(UsageError, match="choose another folder"):
-        rebuild(whole / MANIFEST, copy, whole, overwrite=True)
+        rebuild(Rows(whole / MANIFEST), copy, whole, overwrite=True)
     assert tree(whole) == before
 
 

@@ -12,7 +12,7 @@ from occbench.manifest import MANIFEST, read
 from occbench.manifest.verify import verify
 from occbench.synthesis.dataset import rebuild, synthesise
 from occbench.synthesis.recipe import resolve
-from occbench.synthesis.selection import Selection
+from occbench.synthesis.selection import Rows, Selection
 
 Select = Callable[..., Selection]
 Tree = Callable[[Path], dict[str, str]]
@@ -66,6 +66,6 @@ def test_real_photographs_made_and_made_again(shared: Path, tmp_path: Path, tree
     assert (summary.photographs, sum(summary.pairs.values())) == (5, 15)
     synthesise(Selection(recipe, root), tmp_path / "two", workers=2)
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
-    assert rebuild(tmp_path / "one" / MANIFEST, root, tmp_path / "again", workers=1).rejects == {}
+    assert rebuild(Rows(tmp_path / "one" / MANIFEST), root, tmp_path / "again", workers=1).rejects == {}
     assert (tmp_path / "again" / MANIFEST).read_bytes() == (tmp_path / "one" / MANIFEST).read_bytes()
     assert verify(tmp_path / "again").ok

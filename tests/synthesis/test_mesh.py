@@ -16,7 +16,7 @@ from occbench.manifest import ManifestWriter, Pair, read
 from occbench.synthesis.dataset import rebuild, synthesise
 from occbench.synthesis.pair import Photograph, clean_image, complete, plan_pair, prepare, render_pair
 from occbench.synthesis.recipe import resolve
-from occbench.synthesis.selection import Selection
+from occbench.synthesis.selection import Rows, Selection
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -114,16 +114,14 @@ def test_hostile_meshes_are_refused(astronaut: Image, value: Any) -> None:
 
 
 @pytest.mark.real
-def test_a_data_set_is_rebuilt_without_the_detector(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mediapipe", reason="MediaPipe is an optional extra: pip install 'occbench[mediapipe]'")
-    monkeypatch.setenv("OCCBENCH_WEIGHTS", str(shared / "models"))
-    root = shared / "data" / "lfw"
+def test_a_data_set_is_rebuilt_without_the_detector(with_mediapipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = with_mediapipe / "data" / "lfw"
     recipe = resolve({"source": "lfw", "occluders": ["mask", "cup"], "landmarks": ["mediapipe"], "limit": 6}, "test")
     synthesise(Selection(recipe, root), tmp_path / "made", workers=1, cache=tmp_path / "cache")
     synthesise(Selection(recipe, root), tmp_path / "again", workers=1, cache=tmp_path / "cache")
     monkeypatch.delenv("OCCBENCH_WEIGHTS")
     manifest = tmp_path / "made" / "manifest.parquet"
-    rebuild(manifest, root, tmp_path / "rebuilt", workers=1)
+    rebuild(Rows(manifest), root, tmp_path / "rebuilt", workers=1)
     rows = list(read(manifest))
     assert {("mesh" in row.parameters) for row in rows if row.occluder == "mask"} == {True}
     assert rows == list(read(tmp_path / "again" / "manifest.parquet")) == list(read(tmp_path / "rebuilt" / "manifest.parquet"))

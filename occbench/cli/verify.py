@@ -68,7 +68,7 @@ def verify(
 
 def _summary(report: Report, directory: Path) -> str:
     """What a person reads: counts, then the first problems, whose names are escaped, for they may hold anything."""
-    checked = f"{report.rows} pairs, {report.files} files in {directory}"
+    checked = f"{report.rows} pairs, {f'{report.files} files' if report.files else 'the manifest alone,'} in {directory}"
     if report.ok:
         return f"All as promised: {checked}."
     lines = [f"Not as promised: {checked}."]

@@ -84,6 +84,12 @@ def test_an_unknown_benchmark_is_said_before_anything_is_read(dataset: Path) -> 
     assert "lfw-masks-v1" in str(result.exception)
 
 
+def test_the_manifest_alone(dataset: Path) -> None:
+    result = run(dataset, "--metadata")
+    assert result.exit_code == 0
+    assert result.stdout == f"All as promised: 1 pairs, the manifest alone, in {dataset}.\n"
+
+
 def test_nothing_is_no_benchmark(dataset: Path) -> None:
     with ManifestWriter(dataset / MANIFEST):
         pass

@@ -1,14 +1,18 @@
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from occbench.errors import InputError
 from occbench.images import decode_exact, encode_png, pixel_sha256
 from occbench.manifest import MANIFEST, ManifestWriter, Pair, read
+from occbench.manifest.schema import to_batch
 from occbench.manifest.verify import Report, verify
 
 
@@ -184,3 +188,26 @@ def test_progress_ends_at_the_number_of_rows(dataset: Path) -> None:
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         verify(tmp_path, workers=1)
+
+
+# The manifest alone.
+
+
+def test_the_manifest_alone_needs_no_images(dataset: Path) -> None:
+    shutil.rmtree(dataset / "occluded")
+    report = verify(dataset, images=False)
+    assert report.ok
+    assert (report.rows, report.files) == (12, 0)
+
+
+def test_the_manifest_alone_tells_who_is_in_two_splits(dataset: Path) -> None:
+    rewritten(dataset, lambda number, row: changed(row, identity="Person_0"))
+    assert only(verify(dataset, images=False)) == ("identity", "sample/Person_0")
+
+
+def test_the_manifest_alone_is_read_to_the_end(dataset: Path, make_pair: Any) -> None:
+    rows = [make_pair(number) for number in range(12)]
+    record = pa.Table.from_batches([to_batch(rows)])
+    pq.write_table(pa.concat_tables([record, record.slice(3, 1)]), dataset / MANIFEST)
+    with pytest.raises(InputError, match="row 12: the pair id"):
+        verify(dataset, images=False)

@@ -21,6 +21,7 @@ from occbench.importing import Layout, Sighting
 from occbench.importing.card import write_natural_card
 from occbench.importing.files import locator
 from occbench.importing.sheet import natural_sheet
+from occbench.landmarks.alignment import crop
 from occbench.landmarks.locate import Locator
 from occbench.manifest import RECORDS, Reject, write_rejects
 from occbench.manifest.ids import photo_id
@@ -166,7 +167,8 @@ def _bring(task: _Task) -> tuple[list[Sight], list[Reject]]:
         path = f"images/{number // MAX_FOLDER:04d}/{photo_id(face.source, face.image_id)}.png"
         with writing(task.into):
             (task.into / path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(task.into / path, encode_png(photo.clean), fsync=False)
+        cut = crop(image, photo.matrix, task.size, task.size, mirrored=False)
+        write_atomic(task.into / path, encode_png(cut), fsync=False)
         yaw, pitch, roll = photo.angles
         rows.append(
             Sight(
@@ -183,7 +185,7 @@ def _bring(task: _Task) -> tuple[list[Sight], list[Reject]]:
                 roll=roll,
                 attributes=face.attributes,
                 source_sha256=digest,
-                sha256=pixel_sha256(photo.clean),
+                sha256=pixel_sha256(cut),
                 path=path,
                 width=task.size,
                 height=task.size,

@@ -67,16 +67,18 @@ def apply(matrix: Matrix, points: npt.ArrayLike) -> Array:
     return np.stack([p[:, 0] * a + p[:, 1] * b + tx, p[:, 0] * c + p[:, 1] * d + ty], axis=1)
 
 
-def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) -> npt.NDArray[np.uint8]:
+def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int, *, mirrored: bool = True) -> npt.NDArray[np.uint8]:
     """Resample a photograph through a similarity, antialiased; the same bytes on every machine.
 
     The output is sampled bilinearly on a k times finer grid, where k is the number of source pixels per output pixel, rounded up,
     and averaged over k×k blocks: a box filter as wide as an output pixel. Photographs more than four times too large are first
-    reduced by an integer factor by area averaging. Outside the frame the photograph is mirrored.
+    reduced by an integer factor by area averaging.
 
     Args:
         image: (H, W, 3) uint8.
         matrix: source to output.
+        mirrored: what lies outside the frame: the photograph mirrored at its border, as in data sets, where that is little; or its
+            border drawn out, which makes no second face of a photograph that is cut tightly.
 
     Returns:
         (height, width, 3) uint8.
@@ -99,7 +101,8 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
     k = max(1, math.ceil(step / shrink - 1e-3))
     xs = (np.arange(width * k, dtype=np.float64) + 0.5) / k - 0.5 - tx
     ys = (np.arange(height * k, dtype=np.float64) + 0.5) / k - 0.5 - ty
-    limit = 32000.0  # what int16 maps can hold; farther away only mirrored border is left
+    limit = 32000.0  # what int16 maps can hold; farther away only border is left
+    border = cv2.BORDER_REFLECT_101 if mirrored else cv2.BORDER_REPLICATE
     out = np.empty((height, width, 3), np.uint8)
     band = max(1, _SAMPLES // (width * k * k))  # rows at a time, so that memory stays small whatever the crop
     for top in range(0, height, band):
@@ -110,7 +113,7 @@ def crop(image: npt.NDArray[np.uint8], matrix: Matrix, width: int, height: int) 
         fy = np.rint(np.clip(sy, -limit, limit) * 32).astype(np.int32)
         whole = np.stack([fx >> 5, fy >> 5], axis=-1).astype(np.int16)
         fraction = ((fy & 31) * 32 + (fx & 31)).astype(np.uint16)
-        fine = cv2.remap(image, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        fine = cv2.remap(image, whole, fraction, cv2.INTER_LINEAR, borderMode=border)
         rows = len(part) // k
         out[top : top + rows] = cv2.resize(fine, (width, rows), interpolation=cv2.INTER_AREA) if k > 1 else fine
     return out

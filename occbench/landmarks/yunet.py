@@ -78,4 +78,5 @@ def _detect(view: View) -> tuple[list[Box], list[npt.NDArray[np.float64]]]:
 
 @functools.cache
 def _model() -> Any:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns that its new engine takes no targets
     return cv2.FaceDetectorYN.create(str(weights.find("yunet")), "", (320, 320), _SCORE)

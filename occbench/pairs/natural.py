@@ -27,6 +27,7 @@ from occbench.pairs.store import Image, create, fill, opened, stored
 from occbench.processes import available, mapped
 
 _TASK = 64  # crops
+_CROPS = 2  # counts changes of how they are cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def open_natural(
     faces = list(source.faces())
     if not faces:
         raise InputError(f"{root}: no photographs there.")
-    digest = hashlib.sha256(f"{size}".encode())
+    digest = hashlib.sha256(f"{size} {_CROPS}".encode())
     for name in detectors:
         digest.update(f" {create_detector(name, source).signature}".encode())
     for face in faces:  # name, size and time instead of content: reading everything again would take as long as using it
@@ -127,7 +128,7 @@ def _aligned(task: _Photograph) -> Image | None:
         points = locator.locate(image, hashlib.sha256(data).hexdigest(), faces[task.image_id]).points
     except Rejected:
         return None
-    return crop(image, crop_matrix(five_points(points), task.size), task.size, task.size)
+    return crop(image, crop_matrix(five_points(points), task.size), task.size, task.size, mirrored=False)
 
 
 def _imported(root: Path, size: int, cache: Path | None, workers: int | None, progress: Progress) -> Natural:

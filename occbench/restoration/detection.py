@@ -96,7 +96,7 @@ def see(photo: Image, find: Locator, size: int) -> Seen:
     except Rejected as rejected:
         matrix = _whole(photo, size)
         try:
-            return Seen(crop(photo, matrix, size, size), matrix, (height, width), False)
+            return Seen(crop(photo, matrix, size, size, mirrored=False), matrix, (height, width), False)
         except ValueError:
             raise rejected from None
 

@@ -114,8 +114,9 @@ def align(photo: Image, mask: Image | None, find: Locator, size: int) -> Aligned
     points = find.locate(photo, "", _FACE).points
     try:
         matrix = crop_matrix(five_points(points), size)
-        cut = crop(photo, matrix, size, size)
-        hidden = None if mask is None else crop(np.dstack([mask > 0] * 3).astype(np.uint8) * np.uint8(255), matrix, size, size)
+        cut = crop(photo, matrix, size, size, mirrored=False)
+        there = None if mask is None else np.dstack([mask > 0] * 3).astype(np.uint8) * np.uint8(255)
+        hidden = None if there is None else crop(there, matrix, size, size, mirrored=False)
     except ValueError as error:
         raise Rejected("bad-geometry", str(error)) from None
     # Whatever a pixel has of the occluder, it must not pass for a visible one.

@@ -93,6 +93,13 @@ def test_outside_the_frame_the_photograph_is_mirrored() -> None:
     assert (moved[:, :4] == image[:, 4:0:-1]).all()
 
 
+def test_or_its_border_is_drawn_out() -> None:
+    image = noise(20, 20)
+    moved = crop(image, (1.0, 0.0, 4.0, 0.0, 1.0, 0.0), 20, 20, mirrored=False)
+    assert (moved[:, :4] == image[:, :1]).all()
+    assert (moved[:, 4:] == image[:, :-4]).all()
+
+
 @pytest.mark.parametrize("factor", [2, 3, 4, 6, 10, 17])
 def test_a_fine_checkerboard_becomes_gray(factor: int) -> None:
     y, x = np.mgrid[: 64 * factor, : 64 * factor]

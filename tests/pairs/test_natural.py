@@ -24,18 +24,24 @@ def photographs(tmp_path: Path, astronaut: npt.NDArray[np.uint8]) -> Path:
     return folder
 
 
-def test_faces_are_aligned_as_synthesis_aligns(photographs: Path, tmp_path: Path, astronaut: npt.NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("window", [(0, 300, 80, 380), (50, 220, 165, 290)], ids=["loose", "tight"])
+def test_faces_are_aligned_as_synthesis_aligns(
+    photographs: Path, tmp_path: Path, astronaut: npt.NDArray[np.uint8], window: tuple[int, int, int, int]
+) -> None:
+    """But for what lies outside the frame: a mirror would show a second face."""
     from occbench.faces import open_source
     from occbench.landmarks.locate import Locator
 
+    top, bottom, left, right = window
+    photo = np.ascontiguousarray(astronaut[top:bottom, left:right])
+    (photographs / "b.png").write_bytes(encode_png(photo))
     found = open_natural(photographs, 64, detectors=["dlib"], cache=tmp_path / "cache", workers=1)
     source = open_source("folder", photographs)
     face = next(face for face in source.faces() if face.image_id == "b.png")
-    photo = np.ascontiguousarray(astronaut[:300, 80:380])
-    points = Locator(source, ["dlib"], None).locate(photo, "", face).points
-    expected = crop(photo, crop_matrix(five_points(points), 64), 64, 64)
+    matrix = crop_matrix(five_points(Locator(source, ["dlib"], None).locate(photo, "", face).points), 64)
     assert found.images.shape == (1, 64, 64, 3)
-    assert np.array_equal(found.images[0], expected)
+    assert np.array_equal(found.images[0], crop(photo, matrix, 64, 64, mirrored=False))
+    assert np.array_equal(found.images[0], crop(photo, matrix, 64, 64)) == (window[0] == 0)
     assert found.rejected == 2
 
 

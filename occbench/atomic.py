@@ -26,6 +26,12 @@ def writing(path: Path) -> Iterator[None]:
         raise RunError(f"Cannot write {path}: {error.strerror or error}.{_ADVICE.get(error.errno or 0, '')}") from error
 
 
+def unfinished(path: Path) -> Path:
+    """A name beside `path` for what will take its name when it is whole; another one at each call."""
+    # Not the process's number alone: in containers and on the machines of a cluster it is often the same.
+    return path.with_name(f".{path.name}.{os.getpid()}{secrets.randbelow(10**6):06d}.tmp")
+
+
 @contextmanager
 def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
     """A temporary path beside `path`. When the block ends without an error, what was written there takes the name `path`.
@@ -37,8 +43,7 @@ def replacing(path: Path, *, fsync: bool = True) -> Iterator[Path]:
     Raises:
         RunError: the disk failed at the last moment. Put `writing` around what happens in the block.
     """
-    # Not the process's number alone: on the machines of a cluster it is often the same.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{secrets.randbelow(10**6):06d}.tmp")
+    temporary = unfinished(path)
     try:
         yield temporary
         with writing(path):

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
@@ -103,3 +104,26 @@ def pairs() -> Callable[..., Pairs]:
         return Pairs("0" * 64, names, images, along, images, np.arange(count), people or names, [None] * count)
 
     return pairs
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, str]]:
+    """`tree(folder)`: relative path to sha256 of every file."""
+
+    def tree(folder: Path) -> dict[str, str]:
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def fakes() -> ModuleType:
+    """`tests/data/imports.py`: fake copies of other people's layouts."""
+    path = Path(__file__).resolve().parent / "data" / "imports.py"
+    spec = importlib.util.spec_from_file_location("fake_imports", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from occbench.atomic import writing
+from occbench.atomic import unfinished, writing
 from occbench.errors import InputError, UsageError
 
 
@@ -27,9 +27,8 @@ def appearing(out: Path) -> Iterator[Path]:
         raise InputError(f"{out} is a file; --out needs a folder.")
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty: choose another folder for --out.")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = unfinished(out)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
     except OSError as error:
         raise InputError(f"Cannot write to {out.parent}: {error.strerror}. Choose another folder for --out.") from None

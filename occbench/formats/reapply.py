@@ -16,17 +16,17 @@ from occbench.errors import InputError, Rejected, UsageError
 from occbench.faces import SOURCES
 from occbench.formats.finding import find_by_hash
 from occbench.formats.overlays import TABLE, Overlay, overlay_batches, read_overlays
-from occbench.images import decode, decode_rgba, pixel_sha256, read_bytes
+from occbench.images import decode_rgba, pixel_sha256, read_bytes
 from occbench.manifest import Pair, Reject
 from occbench.manifest.ids import photo_id
 from occbench.occluders.layer import Layer, composite
 from occbench.processes import available, mapped
 from occbench.synthesis.assembly import Summary, assemble
 from occbench.synthesis.dataset import place_of, run_shards
-from occbench.synthesis.pair import Image, clean_image
+from occbench.synthesis.pair import Image
 from occbench.synthesis.plan import WHOLE, Plan
 from occbench.synthesis.recipe import CODE_SCHEMA, MAX_FOLDER
-from occbench.synthesis.shard import Place, Result
+from occbench.synthesis.shard import Place, Result, clean_of
 from occbench.synthesis.workspace import Workspace
 
 
@@ -190,16 +190,7 @@ def _clean(path: Path | None, pair: Pair) -> Image:
     """The clean image, from the user's own photograph."""
     if path is None:
         raise Rejected("source-missing", f"no file below --root has the sha256 {pair.source_sha256}")
-    data = read_bytes(path)
-    if hashlib.sha256(data).hexdigest() != pair.source_sha256:
-        raise Rejected("source-changed", "the photograph was replaced in the meantime")
-    try:
-        clean = clean_image(decode(data), pair.crop_matrix, pair.width, pair.height)
-    except ValueError as error:
-        raise Rejected("unusable-row", f"no clean image follows from the row: {error}") from error
-    if pixel_sha256(clean) != pair.clean_sha256:
-        raise Rejected("clean-differs", "the clean image has other pixels than the pack promises")
-    return clean
+    return clean_of(path, pair)
 
 
 def _occluded(pack: Path, overlay: Overlay, pair: Pair, first: Pair, clean: Image) -> tuple[Image, Image]:

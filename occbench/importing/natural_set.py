@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from occbench.atomic import writing
+from occbench.atomic import unfinished, writing
 from occbench.errors import InputError, OccbenchError, Rejected, UsageError
 from occbench.images import decode, encode_png, pixel_sha256, read_bytes, write_atomic
 from occbench.importing import Layout, Sighting
@@ -207,8 +206,7 @@ def _made_elsewhere(out: Path, overwrite: bool) -> Iterator[Path]:
         if there and not overwrite:
             raise UsageError(f"{out} already holds a natural set: add --overwrite to replace it.")
         old = _old(out) if there else []
-        # Not the process's number alone: in containers it is often the same, and a killed import leaves its folder behind.
-        into = out.with_name(f".{out.name}.{os.getpid()}{secrets.randbelow(10**6):06d}.tmp")
+        into = unfinished(out)
         into.mkdir(parents=True)
     except OSError as error:
         raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder for --out.") from None

@@ -17,9 +17,8 @@ from occbench.landmarks import Landmarks
 from occbench.landmarks.alignment import crop
 from occbench.landmarks.canonical import Canonical
 from occbench.manifest import Pair, Reject
-from occbench.manifest.ids import pair_id
 from occbench.manifest.schema import IMPORTED
-from occbench.synthesis.pair import IDENTITY, Photograph, complete, paths, prepare
+from occbench.synthesis.pair import IDENTITY, Photograph, complete, draft, paths, prepare
 from occbench.synthesis.recipe import Recipe
 from occbench.synthesis.shard import Place, Result
 
@@ -149,8 +148,8 @@ def _pair(
         *((MASK_FOUND,) if how == "difference" else ()),
         *((FROM_CLEAN,) if replaced else ()),
     )
-    row = replace(_row(photo, version, folder), parameters={IMPORTED: imported}, warnings=warnings)
-    return complete(row, occluded, mask), occluded, mask
+    row = draft(photo, version.occluder, version.variant, version.index, 0, {IMPORTED: imported}, folder)
+    return complete(replace(row, warnings=warnings), occluded, mask), occluded, mask
 
 
 def _mask(
@@ -168,41 +167,3 @@ def _mask(
     if layout.find_mask == "square":
         return masks.black_square(clean, occluded), "square"
     return masks.from_difference(clean, occluded, lossless=lossless), "difference"
-
-
-def _row(photo: Photograph, version: Occluded, folder: str) -> Pair:
-    face = photo.face
-    height, width = photo.clean.shape[:2]
-    yaw, pitch, roll = photo.angles
-    clean_path, occluded_path, mask_path = paths(face, version.occluder, version.index, folder)
-    return Pair(
-        pair_id=pair_id(face.source, face.image_id, version.occluder, version.index),
-        source=face.source,
-        image_id=face.image_id,
-        identity=face.identity,
-        split=face.split,
-        occluder=version.occluder,
-        variant=version.variant,
-        index=version.index,
-        seed=0,
-        parameters={},
-        landmarks=photo.landmarks.points,
-        landmark_source=photo.landmarks.detector,
-        crop_matrix=photo.matrix,
-        coverage=0.0,
-        mask_fraction=0.0,
-        yaw=yaw,
-        pitch=pitch,
-        roll=roll,
-        attributes=face.attributes,
-        source_sha256=photo.source_sha256,
-        clean_sha256=photo.clean_sha256,
-        occluded_sha256="",
-        mask_sha256="",
-        clean_path=clean_path,
-        occluded_path=occluded_path,
-        mask_path=mask_path,
-        width=width,
-        height=height,
-        warnings=(),
-    )

@@ -176,10 +176,21 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
         parameters = {**parameters, "photo": photo.photometry}
     if photo.mesh and _follows_mesh(occluder):
         parameters = {**parameters, "mesh": photo.mesh}
+    return draft(
+        photo, occluder_name, variant, index, recipe.seed, json.loads(json.dumps(parameters)), folder
+    )  # as it will be read
+
+
+def draft(
+    photo: Photograph, occluder_name: str, variant: str, index: int, seed: int, parameters: dict[str, Any], folder: str
+) -> Pair:
+    """The row of a pair as far as it is known before there are images; arguments as in the row."""
+    face = photo.face
+    height, width = photo.clean.shape[:2]
     yaw, pitch, roll = photo.angles
     clean_path, occluded_path, mask_path = paths(face, occluder_name, index, folder)
     return Pair(
-        pair_id=pair_id(*key),
+        pair_id=pair_id(face.source, face.image_id, occluder_name, index),
         source=face.source,
         image_id=face.image_id,
         identity=face.identity,
@@ -187,8 +198,8 @@ def plan_pair(photo: Photograph, occluder_name: str, index: int, recipe: Recipe,
         occluder=occluder_name,
         variant=variant,
         index=index,
-        seed=recipe.seed,
-        parameters=json.loads(json.dumps(parameters)),  # what the manifest will give back
+        seed=seed,
+        parameters=parameters,
         landmarks=photo.landmarks.points,
         landmark_source=photo.landmarks.detector,
         crop_matrix=photo.matrix,

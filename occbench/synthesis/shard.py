@@ -183,7 +183,16 @@ def _rebuild_photograph(rows: tuple[Pair, ...], place: Place, result: Result) ->
 
 def _original(row: Pair, place: Place) -> Image:
     """The clean image of a row, from the user's own photograph."""
-    data = read_bytes(_source(row.source, place.root, place.options).locate(row.image_id))
+    return clean_of(_source(row.source, place.root, place.options).locate(row.image_id), row)
+
+
+def clean_of(path: Path, row: Pair) -> Image:
+    """The clean image that a row promises, of the photograph in a file.
+
+    Raises:
+        Rejected: it is another photograph, or no such image follows from it.
+    """
+    data = read_bytes(path)
     if hashlib.sha256(data).hexdigest() != row.source_sha256:
         raise Rejected("source-changed", "this photograph is not, byte for byte, the one that the manifest was made from")
     try:

@@ -1,6 +1,5 @@
 """`occbench import` as users type it."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,17 +15,6 @@ from occbench.manifest.natural import NATURAL
 from occbench.pairs.paired import open_pairs
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def fakes() -> ModuleType:
-    path = Path(__file__).resolve().parents[1] / "data" / "imports.py"
-    spec = importlib.util.spec_from_file_location("fake_imports", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

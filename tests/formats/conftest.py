@@ -1,6 +1,5 @@
 """A small data set with drawn objects and a black box, and the photographs that it was made from."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -35,14 +34,3 @@ def made(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -> Path:
     recipe = {"source": "lfw", "occluders": ["mask", "cup", "black-box"], "landmarks": ["canonical"], "size": 64}
     synthesise(Selection(resolve(recipe, "test"), photographs), out, workers=1)
     return out
-
-
-@pytest.fixture(scope="session")
-def tree() -> Callable[[Path], dict[str, str]]:
-    """`tree(folder)`: relative path to sha256 of every file."""
-
-    def tree(folder: Path) -> dict[str, str]:
-        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-    return tree

@@ -1,6 +1,5 @@
 """Small real runs: a fake LFW of noise, landmarks from the average face, occluders that need no textures."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -35,14 +34,3 @@ def select(fake_lfw: Path) -> Callable[..., Selection]:
         return Selection(resolve({**QUICK, **changes}, "test"), root)
 
     return select
-
-
-@pytest.fixture(scope="session")
-def tree() -> Callable[[Path], dict[str, str]]:
-    """`tree(folder)`: relative path to sha256 of every file."""
-
-    def tree(folder: Path) -> dict[str, str]:
-        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-    return tree

@@ -1,12 +1,13 @@
-"""Model files: which ones occbench knows, where they are looked for, what to do when one is missing. Nothing is downloaded here."""
+"""Model files: which ones occbench knows, where they are looked for, what to do when one is missing. Nothing is downloaded here:
+`occbench/download.py` does that, when a user asks for it."""
 
 import functools
-import hashlib
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from occbench.digest import file_sha256
 from occbench.errors import InputError
 
 ENVIRONMENT = "OCCBENCH_WEIGHTS"
@@ -24,6 +25,8 @@ class Weights:
         licence: under which terms, in one sentence.
         origin: where to get it, in words.
         package: (import name, path inside) of an installable package that ships it, or None.
+        address: from which the unaltered file can be fetched (https); ends with `.bz2` where it is packed there. None where nobody
+            publishes the file in this form.
     """
 
     file: str
@@ -33,6 +36,7 @@ class Weights:
     licence: str
     origin: str
     package: tuple[str, str] | None = None
+    address: str | None = None
 
     @property
     def mark(self) -> str:
@@ -49,6 +53,7 @@ WEIGHTS = {
         licence="the package says CC0; the model was trained on iBUG 300-W, whose data are for non-commercial use",
         origin="`pip install face_recognition_models`, or the dlib project's model collection",
         package=("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat"),
+        address="https://github.com/davisking/dlib-models/raw/master/shape_predictor_68_face_landmarks.dat.bz2",
     ),
     "yunet": Weights(
         file="face_detection_yunet_2026may.onnx",
@@ -57,6 +62,8 @@ WEIGHTS = {
         purpose="face detection with 5 landmarks",
         licence="MIT",
         origin="the folder `models/face_detection_yunet` of the OpenCV Zoo project",
+        address="https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98/models/"
+        "face_detection_yunet/face_detection_yunet_2026may.onnx",
     ),
     "mediapipe-face": Weights(
         file="face_landmarker.task",
@@ -65,6 +72,7 @@ WEIGHTS = {
         purpose="face mesh of 478 points and head pose",
         licence="Apache-2.0",
         origin="the face landmarker's page in the guide to MediaPipe's solutions (model bundle, float16, version 1)",
+        address="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
     ),
     "lpips-alex": Weights(
         file="lpips_alexnet.safetensors",
@@ -90,6 +98,7 @@ WEIGHTS = {
         licence="CC0 (the package says so, and so does the dlib project)",
         origin="`pip install face_recognition_models`, or the dlib project's model collection",
         package=("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
+        address="https://github.com/davisking/dlib-models/raw/master/dlib_face_recognition_resnet_model_v1.dat.bz2",
     ),
     "inception-fid": Weights(
         file="pt_inception-2015-12-05.safetensors",
@@ -123,11 +132,16 @@ def user_cache() -> Path:
         raise InputError("This user has no home folder: set XDG_CACHE_HOME to a folder for caches.") from None
 
 
+def cached(name: str) -> Path:
+    """Where the file of `name` belongs in the user's cache, whether it is there or not. Raises as `user_cache` does."""
+    return user_cache() / "weights" / WEIGHTS[name].file
+
+
 def places(name: str) -> list[Path]:
     """Where the file of `name` is looked for, first choice first: the file or folder that `OCCBENCH_WEIGHTS` names, `weights/` in
     the user's cache, the package that ships it."""
     weights = WEIGHTS[name]
-    found = [user_cache() / "weights" / weights.file]
+    found = [cached(name)]
     if named := os.environ.get(ENVIRONMENT):
         path = Path(named).expanduser()
         found.insert(0, path / weights.file if path.is_dir() else path)
@@ -168,10 +182,16 @@ def find(name: str, *, verify: bool = True) -> Path:
     if weights.package and not importlib.util.find_spec(weights.package[0]):
         searched.append(f"the package {weights.package[0]} (not installed)")
     raise InputError(
-        f"No usable {weights.file} ({name}: {weights.purpose}). Looked for it at:\n  "
-        + "\n  ".join(searched)
-        + f"\nGet it from {weights.origin}, and put it at {user_cache() / 'weights' / weights.file}, or into a folder that "
-        f"{ENVIRONMENT} names." + (f" Its sha256 must be {weights.sha256}." if weights.sha256 else "")
+        f"No usable {weights.file} ({name}: {weights.purpose}). Looked for it at:\n  " + "\n  ".join(searched) + "\n" + advice(name)
+    )
+
+
+def advice(name: str) -> str:
+    """What a user does to have the file of `name`, in one or two sentences."""
+    weights = WEIGHTS[name]
+    command = f"with `occbench fetch-weights {name}`, or " if weights.address else ""
+    return f"Get it {command}from {weights.origin}, and put it at {cached(name)}, or into a folder that {ENVIRONMENT} names." + (
+        f" Its sha256 must be {weights.sha256}." if weights.sha256 else ""
     )
 
 
@@ -184,5 +204,4 @@ def fingerprint(name: str) -> str:
 
 @functools.cache
 def _sha256(path: Path, _size: int, _mtime: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)

@@ -79,6 +79,7 @@ def test_the_flow_is_seen() -> None:
         ["demo", "--help"],
         ["stats", "--help"],
         ["audit", "--help"],
+        ["fetch-weights", "--help"],
     ],
     ids=" ".join,
 )

@@ -68,6 +68,7 @@ def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "not_shipping",
         str(weights.WEIGHTS["tiny"].sha256),
         "OpenCV Zoo",
+        "occbench fetch-weights tiny",
     ):
         assert said in message
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "leaderboard": "occbench.cli.leaderboard:leaderboard",
     "export": "occbench.cli.export:export",
     "list": "occbench.cli.list_:list_",
+    "fetch-weights": "occbench.cli.fetch_weights:fetch_weights",
     "doctor": "occbench.cli.doctor:doctor",
 }
 _INTERRUPTED = 130

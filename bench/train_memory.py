@@ -19,7 +19,13 @@ from occbench.training.loop import Loop, Observer, Progress
 from occbench.training.recipe import resolve
 from occbench.training.train import build
 
-SMALL = {"context-encoder": ["base=4"], "oa-gan": ["width=8", "blocks=3", "random_perceptual=true", "g_every=2", "natural_every=4"]}
+SMALL = {
+    "context-encoder": ["base=4"],
+    "oa-gan": ["width=8", "blocks=3", "random_features=true", "g_every=2", "natural_every=4"],
+    "two-stage": ["base=4", "mask_epochs=5"],
+    "din-unmask": ["base=4", "d_base=4", "map_epochs=5", "mask_after=5", "random_features=true"],
+    "double-discriminator": ["size=128", "base=4", "bottleneck=8", "detector_base=4", "detector_epochs=5"],
+}
 
 
 def random_pairs(count: int, size: int) -> Pairs:

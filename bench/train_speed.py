@@ -28,7 +28,7 @@ from occbench.training.feed import Feed
 from occbench.training.loop import Loop, Observer
 from occbench.training.penalties import wgan_gp
 from occbench.training.recipe import Recipe, resolve
-from occbench.training.train import build
+from occbench.training.train import build, place
 
 ATTRIBUTES = 7
 TENS = 10
@@ -95,8 +95,7 @@ class Ours:
 
     def __init__(self, recipe: Recipe, feed: Feed, folder: Path, precision: str) -> None:
         baseline = feed.baseline
-        for network in (*baseline.networks.values(), *baseline.helpers.values()):
-            network.to(feed.device)
+        place(baseline, feed.device)
         facts = {"pairs": 64, "data": "noise"} | FACTS
         self.loop = Loop(recipe, baseline, feed, None, folder, facts, precision, Observer())
 

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from occbench.training.layers import Up, doubling, halving
+from occbench.training.layers import Sigmoid, Tanh, Up, doubling, halving
 
 WIDTHS = (1, 2, 4, 8, 8, 16)  # of the encoder's stages, times the base width
 _POOLINGS = 5
@@ -79,7 +79,7 @@ class Generator(nn.Module):
         upwards = [channels[-1], *channels[-2::-1]]
         for (before, after), size in zip(pairwise(upwards), down[-2::-1], strict=True):
             layers += [Up(before, after, size), nn.ELU(), nn.Conv2d(after, after, 3, padding=1), nn.ELU()]
-        layers += [nn.Conv2d(channels[0], 3, 3, padding=1), nn.Sigmoid()]
+        layers += [nn.Conv2d(channels[0], 3, 3, padding=1), Sigmoid()]
         self.decoder = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class PathakGenerator(nn.Module):
         up: list[nn.Module] = [nn.ConvTranspose2d(bottleneck, 8 * base, 4), nn.BatchNorm2d(8 * base), nn.ReLU()]
         for before, after in pairwise([8 * base, 4 * base, 2 * base, base]):
             up += doubling(before, after, nn.BatchNorm2d(after))
-        up += [nn.ConvTranspose2d(base, 3, 4, 2, 1), nn.Tanh()]
+        up += [nn.ConvTranspose2d(base, 3, 4, 2, 1), Tanh()]
         self.layers = nn.Sequential(*down, *up)
 
     def forward(self, images: Tensor) -> Tensor:

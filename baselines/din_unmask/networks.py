@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from occbench.training.layers import Tanh
+
 DEPTH = 5
 _RATES = (2, 4, 8, 16)  # dilation at the bottleneck
 _DROPPED = 3  # of the first blocks on the way down
@@ -61,7 +63,7 @@ class UNet(nn.Module):
         for after, before in reversed(list(pairwise(widths))):
             self.up.append(nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1))
             self.merge.append(nn.Sequential(*_block(after + before, after)))
-        self.head = nn.Sequential(nn.Conv2d(base, outputs, 1), nn.Tanh())
+        self.head = nn.Sequential(nn.Conv2d(base, outputs, 1), Tanh())
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, inputs, S, S), S a multiple of 32, to (B, outputs, S, S) in [-1, 1]."""

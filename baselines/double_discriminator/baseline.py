@@ -186,7 +186,7 @@ class DoubleDiscriminator(Staged):
         return {f"{name}_real": 0.5 * self._real(network(clean)), f"{name}_fake": 0.5 * self._fake(network(made.detach()))}
 
     def _real(self, scores: Tensor) -> Tensor:
-        return terms.real(scores) if self.settings.judges == "vector" else ((scores - 1) ** 2).mean()
+        return terms.real(scores) if self.settings.judges == "vector" else ((scores.float() - 1) ** 2).mean()
 
     def _fake(self, scores: Tensor) -> Tensor:
-        return terms.fake(scores) if self.settings.judges == "vector" else (scores**2).mean()
+        return terms.fake(scores) if self.settings.judges == "vector" else (scores.float() ** 2).mean()

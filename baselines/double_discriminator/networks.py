@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from occbench.training.layers import doubling, halving
+from occbench.training.layers import Tanh, doubling, halving
 
 Output = Literal["whole", "window"]
 _WIDTHS = (1, 1, 2, 4, 8)  # on the way down, times the base width
@@ -32,7 +32,7 @@ class Generator(nn.Sequential):
         upwards = [bottleneck, 8 * base, 4 * base, 2 * base, base, *([base] if output == "whole" else [])]
         for before, after in pairwise(upwards):
             layers += doubling(before, after, nn.BatchNorm2d(after, eps=epsilon))
-        super().__init__(*layers, nn.Conv2d(base, 3, 3, padding=1), nn.Tanh())
+        super().__init__(*layers, nn.Conv2d(base, 3, 3, padding=1), Tanh())
 
 
 class PatchDiscriminator(nn.Sequential):

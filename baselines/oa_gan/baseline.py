@@ -17,6 +17,8 @@ from occbench.training import losses as terms
 from occbench.training.layers import multiple, normal
 from occbench.training.penalties import dragan, wgan_gp
 
+_MOST_BLOCKS = 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
@@ -94,6 +96,8 @@ class OAGAN(Baseline):
             raise UsageError(f"OA-GAN needs a size that is a multiple of 64 (64, 128, ...), not {settings.size}.")
         if settings.g_every < 1 or settings.natural_every < 1 or settings.width < 1:
             raise UsageError("g_every, natural_every and width are at least 1.")
+        if settings.blocks > _MOST_BLOCKS:
+            raise UsageError(f"blocks is at most {_MOST_BLOCKS}, not {settings.blocks}.")
         self.generator = Generator(settings.blocks, settings.width, settings.layout)
         self.discriminator = Discriminator(
             settings.size, labels, settings.width, instance_norm=settings.d_norm == "instance", spectral=settings.spectral
@@ -221,7 +225,7 @@ class OAGAN(Baseline):
     def _generator(self, batch: Batch) -> Losses:
         weights, seen, final = self.settings.weights, batch.memo["seen"], batch.memo["final"]
         scores, attributes = self.discriminator(final)
-        losses = {"adversarial": weights.adversarial * -scores.mean()}
+        losses = {"adversarial": weights.adversarial * -scores.float().mean()}
         if weights.mask_size:
             losses["mask_size"] = weights.mask_size * terms.mask_size(seen.visible)
         # Sums over the whole batch, of which this may be a part: the loop takes the mean over parts and processes.

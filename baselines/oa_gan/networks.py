@@ -5,7 +5,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
+
+from occbench.training.layers import Sigmoid, Tanh
 
 Layout = Literal["released", "seed-000"]
 
@@ -27,14 +30,6 @@ class Seen:
     def composed(self, occluded: Tensor) -> Tensor:
         """The recovered picture (B, 3, S, S): the input where it is visible, the synthesis elsewhere."""
         return self.visible * occluded + (1 - self.visible) * self.synthesis
-
-
-class Probability(nn.Module):
-    """Sigmoid in float32: in bfloat16 it is 1 from 6.3 on, where its gradient vanishes and the mask would never change again."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Any shape, to the same in (0, 1)."""
-        return torch.sigmoid(logits.float())
 
 
 class Residual(nn.Module):
@@ -86,7 +81,7 @@ class Generator(nn.Module):
             layer(nn.ConvTranspose2d, 4 * w, 2 * w, 4, 2, 1),
             layer(nn.ConvTranspose2d, 2 * w, w, 4, 2, 1),
         )
-        self.mask = nn.Sequential(nn.Conv2d(w, 1, 7, 1, 3, bias=not released), Probability())
+        self.mask = nn.Sequential(nn.Conv2d(w, 1, 7, 1, 3, bias=not released), Sigmoid())
         self.completion = nn.Sequential(
             layer(nn.Conv2d, w, 2 * w, 4, 2, 1),
             layer(nn.Conv2d, 2 * w, 4 * w, 4, 2, 1),
@@ -95,7 +90,7 @@ class Generator(nn.Module):
             layer(nn.ConvTranspose2d, 4 * w, 2 * w, 4, 2, 1),
             layer(nn.ConvTranspose2d, 2 * w, w, 4, 2, 1),
             nn.Conv2d(w, 3, 7, 1, 3, bias=not released),
-            nn.Tanh(),
+            Tanh(),
         )
 
     def forward(self, occluded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -137,11 +132,19 @@ class Discriminator(nn.Module):
         self.trunk = nn.Sequential(*layers)
         self.real = nn.Conv2d(before, 1, 3, 1, 1, bias=False)
         self.attributes = nn.Conv2d(before, attributes, size // 64, bias=False) if attributes else None
-        if spectral:
-            for module in [m for m in self.modules() if isinstance(m, nn.Conv2d)]:
-                spectral_norm(module)
+        self._normalised = [m for m in self.modules() if isinstance(m, nn.Conv2d)] if spectral else []
+        for module in self._normalised:
+            spectral_norm(module)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Pictures (B, 3, S, S) in [-1, 1] to raw scores (B, 1, S/64, S/64) and attributes (B, C, 1, 1), None without a head."""
+        if not self._normalised:
+            return self._judge(images)
+        with parametrize.cached():
+            with torch.autocast(images.device.type, enabled=False):  # which would round the power iteration on a GPU
+                _ = [module.weight for module in self._normalised]
+            return self._judge(images)
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         features = self.trunk(images)
         return self.real(features), None if self.attributes is None else self.attributes(features)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -77,8 +78,11 @@ class TwoStage(Staged):
         self.networks = {"mask": self.mask, "generator": self.generator, "discriminator": self.discriminator}
         for network in self.networks.values():
             normal(network)
-        # One noise for all pictures that are restored: nothing else may come in but the picture.
-        self._noise = _noise(1, settings.size, torch.Generator().manual_seed(0))
+
+    @cached_property
+    def _still(self) -> Tensor:
+        """One noise for all pictures that are restored: nothing else may come in but the picture."""
+        return _noise(1, self.settings.size, torch.Generator().manual_seed(0))
 
     @property
     def finding_epochs(self) -> int:
@@ -110,7 +114,7 @@ class TwoStage(Staged):
         """See `Baseline.restore`; Face G's picture whole, not put into the photograph. Feature: `noisy`, what it saw, in [0, 1]."""
         pictures = occluded * 2 - 1
         found = self.mask(pictures)
-        seen = noisy(pictures, found.to(pictures), self._noise.to(pictures), segmentation.THRESHOLD)
+        seen = noisy(pictures, found.to(pictures), self._still.to(pictures), segmentation.THRESHOLD)
         made = self.generator(seen)
         return Restoration(
             ((made + 1) / 2).to(occluded.dtype),

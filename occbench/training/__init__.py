@@ -88,6 +88,8 @@ class Baseline(ABC):
     """A method that is trained: its networks, its losses, and the order of their updates. It knows of no files, devices or loops.
 
     A subclass is made by `Kind(settings, labels)`. Networks are initialised from torch's global generator, which the caller seeds.
+    It may be made on the meta device, where nothing has values: what a network needs is in its state, and what `restore` needs
+    besides is made when it is first asked for.
 
     Attributes:
         settings_type: the dataclass of its recipe, a kind of `recipe.Settings`.

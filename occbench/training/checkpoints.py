@@ -49,7 +49,7 @@ class Checkpoint:
     arrays: dict[str, Tensor]
 
     def load_networks(self, networks: Mapping[str, nn.Module], room: str = "networks") -> None:
-        """Fill networks, in place.
+        """Fill networks, in place. Those on the meta device get their memory here, on the CPU, once it is known that the file fits.
 
         Raises:
             InputError: missing, surplus or wrongly shaped arrays, or values that are not finite.
@@ -58,6 +58,9 @@ class Checkpoint:
             state = network.state_dict()
             found = self._room(f"{room}.{name}.")
             self._fits(f"{room}.{name}", state, found)
+            if any(value.is_meta for value in state.values()):
+                state = {key: torch.empty_like(value, device="cpu") for key, value in state.items()}
+                network.load_state_dict(state, assign=True)
             with torch.no_grad():
                 for key, value in state.items():
                     value.copy_(found[key])

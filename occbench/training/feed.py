@@ -139,8 +139,13 @@ class Feed:
                 part["others"] = self.pairs.photographs[self.pairs.clean[others[at]]]
                 if self.labels is not None:
                     part["other_labels"] = self.labels.of(others[at])
-            parts.append({key: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for key, v in part.items()})
+            parts.append({key: self._held(v) if isinstance(v, np.ndarray) else v for key, v in part.items()})
         return parts
+
+    def _held(self, values: npt.NDArray[Any]) -> Tensor:
+        """As a tensor; in pinned memory for a GPU, which copies from it while it computes."""
+        held = torch.from_numpy(values)
+        return held.pin_memory() if self.device.type == "cuda" else held
 
     def _finished(self, part: dict[str, Any]) -> Batch:
         """A part on the device, augmented, as floats."""

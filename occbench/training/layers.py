@@ -46,6 +46,22 @@ class Up(nn.ConvTranspose2d):
         return whole[..., rows : rows + height, columns : columns + width]
 
 
+class Tanh(nn.Tanh):
+    """In float32: in bfloat16 it is 1 from 3.5 on, where its gradient vanishes, and what is there could never change again."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Any shape, to the same in (-1, 1), float32."""
+        return super().forward(features.float())
+
+
+class Sigmoid(nn.Sigmoid):
+    """In float32, as `Tanh`: in bfloat16 it is 1 from 6.3 on."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Any shape, to the same in (0, 1), float32."""
+        return super().forward(features.float())
+
+
 class BatchInstanceNorm2d(nn.Module):
     """A mixture, for each channel, of batch norm and instance norm: γ·(ρ·batch + (1 - ρ)·instance) + β (Nam and Kim 2018).
 
@@ -143,7 +159,7 @@ class UNet(nn.Module):
             drop = [nn.Dropout(0.5)] if number < dropped else []
             self.up.append(nn.Sequential(Up(before, after, bias=False), nn.LeakyReLU(0.2), *drop))
             before = 2 * after
-        self.head = nn.Sequential(Up(before, 3, bias=False), nn.Tanh())
+        self.head = nn.Sequential(Up(before, 3, bias=False), Tanh())
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) in [-1, 1], S a multiple of 2 to the power of the depth, to the same shape and range."""

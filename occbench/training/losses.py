@@ -50,7 +50,7 @@ def attribute(scores: Tensor, targets: Tensor, batch: int | None = None) -> Tens
 
 def critic(real: Tensor, fake: Tensor) -> Tensor:
     """Wasserstein critic's loss: mean score of fakes minus mean score of real pictures (Arjovsky et al. 2017)."""
-    return fake.mean() - real.mean()
+    return fake.float().mean() - real.float().mean()  # in bfloat16, both would lose the digits in which they differ
 
 
 def perceptual(made: list[Tensor], clean: list[Tensor]) -> Tensor:
@@ -65,12 +65,12 @@ def style(made: list[Tensor], clean: list[Tensor]) -> Tensor:
 
 def real(logits: Tensor) -> Tensor:
     """Binary cross-entropy of a discriminator's logits, any shape, with "real"; -log of the probability, a mean over everything."""
-    return F.softplus(-logits).mean()
+    return F.softplus(-logits.float()).mean()
 
 
 def fake(logits: Tensor) -> Tensor:
     """As `real`, with "fake"."""
-    return F.softplus(logits).mean()
+    return F.softplus(logits.float()).mean()
 
 
 def judged(name: str, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
@@ -86,13 +86,12 @@ def ssim(one: Tensor, other: Tensor, span: float) -> Tensor:
         span: from the least to the largest value that there can be.
     """
     with torch.autocast(one.device.type, enabled=False):
-        a, b = one.float().flatten(0, 1)[:, None], other.float().flatten(0, 1)[:, None]  # (B·C, 1, H, W)
-        along = torch.arange(-5.0, 6.0, device=a.device)
-        window = torch.exp(-(along**2) / (2 * 1.5**2))
-        window = window / window.sum()
+        a, b = one.float(), other.float()
+        # Products of matrices, which keep all digits: convolutions may not on a GPU (TF32), and variances are small differences.
+        down, across = (_windows(size, a.device) for size in a.shape[-2:])
 
         def mean(values: Tensor) -> Tensor:
-            return F.conv2d(F.conv2d(values, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
+            return down @ values @ across.T
 
         mean_a, mean_b = mean(a), mean(b)
         variances = mean(a * a + b * b) - mean_a**2 - mean_b**2
@@ -100,3 +99,10 @@ def ssim(one: Tensor, other: Tensor, span: float) -> Tensor:
         steady, contrast = (0.01 * span) ** 2, (0.03 * span) ** 2
         top = (2 * mean_a * mean_b + steady) * (2 * covariance + contrast)
         return (top / ((mean_a**2 + mean_b**2 + steady) * (variances + contrast))).mean()
+
+
+def _windows(size: int, device: torch.device) -> Tensor:
+    """Gaussian windows (N - 10, N), one a row, each a place further along `size` values."""
+    along = torch.arange(size, device=device) - torch.arange(size - 10, device=device)[:, None] - 5
+    heights = torch.where(along.abs() <= 5, torch.exp(-(along**2) / (2 * 1.5**2)), 0.0)
+    return heights / heights.sum(1, keepdim=True)

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _LARGEST = 1 << 20  # bytes of a recipe that somebody else may have written
 _MOST = 10_000  # values in it; aliases multiply them
+_WIDEST = 2048  # px, of what networks see
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,6 +303,8 @@ def _checked(settings: Any) -> Any:
     ]
     if wrong:
         raise UsageError(f"{wrong[0]} is at least 1, not {getattr(settings, wrong[0])}.")
+    if settings.size > _WIDEST:
+        raise UsageError(f"size is at most {_WIDEST} px, not {settings.size}.")
     if settings.decay_epochs > settings.epochs:
         raise UsageError(f"decay_epochs ({settings.decay_epochs}) are the last of the epochs ({settings.epochs}), so not more.")
     if settings.batch_size % settings.accumulate:

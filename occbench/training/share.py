@@ -18,7 +18,10 @@ def joined(device: torch.device) -> Iterator[Share]:
     if world == 1:
         yield Share()
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(device)  # or all of them would wait for each other on the first GPU
+    distributed.init_process_group("nccl" if on_gpu else "gloo", device_id=device if on_gpu else None)
     try:
         yield Share(distributed.get_rank(), world)
     finally:
@@ -46,10 +49,15 @@ def pick(device: str) -> torch.device:
     """The device called `auto`, `cpu` or `cuda`; of several GPUs the one that `torchrun` gives this process.
 
     Raises:
-        UsageError: there is no GPU.
+        UsageError: there is no GPU, or none for this process.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda, but torch finds no GPU that it can use here: see `occbench doctor`, or take --device cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device(device)
+    if device != "cuda":
+        return torch.device(device)
+    own, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if own >= count:
+        raise UsageError(f"torchrun started more processes than there are GPUs: take --nproc-per-node {count}, or --device cpu.")
+    return torch.device("cuda", own)

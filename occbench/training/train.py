@@ -1,14 +1,14 @@
 """One `occbench train-baseline`: open the data, build the networks, go on from a checkpoint or begin, train."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from occbench.atomic import writing
-from occbench.errors import InputError, UsageError
+from occbench.errors import InputError, RunError, UsageError
 from occbench.pairs.labels import labels
 from occbench.pairs.natural import Natural, open_natural
 from occbench.pairs.paired import Pairs, open_pairs
@@ -28,7 +28,7 @@ _SILENT = Observer()
 
 
 def build(recipe: Recipe, count: int, seed: int) -> Baseline:
-    """The baseline of a recipe, with initial weights that depend on the seed alone.
+    """The baseline of a recipe, on the CPU, with initial weights that depend on the seed alone.
 
     Args:
         recipe: resolved.
@@ -39,11 +39,23 @@ def build(recipe: Recipe, count: int, seed: int) -> Baseline:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "weights").integers(2**63)))
         built: Baseline = kind(recipe.settings, count)
-    if built.channels_last or torch.cuda.is_available():
-        for network in built.networks.values():
-            laid_out: Any = network
-            laid_out.to(memory_format=torch.channels_last)
+    if built.channels_last:
+        _channels_last(built.networks.values())
     return built
+
+
+def place(baseline: Baseline, device: torch.device) -> None:
+    """Move a baseline's networks and helpers to a device, laid out as that likes them."""
+    networks = [*baseline.networks.values(), *baseline.helpers.values()]
+    for network in networks:
+        network.to(device)
+    if device.type == "cuda":
+        _channels_last(networks)
+
+
+def _channels_last(networks: Iterable[Any]) -> None:
+    for network in networks:
+        network.to(memory_format=torch.channels_last)
 
 
 def train(
@@ -87,10 +99,12 @@ def train(
     Raises:
         UsageError: settings or data that do not fit each other, or a run in `out` that is another one.
         InputError: unusable data, checkpoint or weights.
-        RunError: losses are not finite or explode, or the disk is full; the last good checkpoint is kept.
+        RunError: losses are not finite or explode, the GPU's memory is too small, or the disk is full; the last good checkpoint is
+            kept.
     """
     begun, where = time.monotonic(), pick(device)
-    with joined(where) as share, torch.random.fork_rng():
+    # Of its own GPU alone: by default, each process would open all of them.
+    with joined(where) as share, torch.random.fork_rng([where] if where.type == "cuda" else []):
         before = _before(out, resume)
         together(share)  # or one process might find what another has begun to write
         if before is not None and where.type == "cpu":
@@ -105,8 +119,7 @@ def train(
         baseline = build(recipe, facts["labels"], seed)
         for notice in baseline.notices:
             observer.say(f"NOTICE: {notice}")
-        for network in (*baseline.networks.values(), *baseline.helpers.values()):
-            network.to(where)
+        place(baseline, where)
         feed = Feed(pairs, real, targets, baseline, recipe.settings, seed, where, share)
         passed = 0 if before is None else before.count("step") // feed.iterations
         total = steps or _last(baseline, recipe, stage, passed) * feed.iterations
@@ -116,7 +129,13 @@ def train(
         done = 0 if before is None else loop.resume(before)
         if done:
             observer.say(f"going on after step {done}")
-        loop.train(done, total, workers)
+        try:
+            loop.train(done, total, workers)
+        except torch.cuda.OutOfMemoryError as error:
+            raise RunError(
+                f"The GPU's memory is too small for batches of {recipe.settings.batch_size}. Begin again with --set accumulate=2 "
+                "or more, which takes the same batch in parts, with --precision bf16, or with a smaller batch_size."
+            ) from error
     return {
         "baseline": recipe.baseline,
         "variant": recipe.variant,

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
+from occbench.images import encode_png
 from occbench.synthesis.dataset import synthesise
 from occbench.synthesis.recipe import resolve
 from occbench.synthesis.selection import Selection
@@ -37,3 +40,18 @@ def sixteen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         return out
 
     return sixteen
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of decoded pairs and of natural faces that have been found."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def natural(tmp_path_factory: pytest.TempPathFactory, astronaut: npt.NDArray[np.uint8]) -> Path:
+    """Two photographs of one astronaut."""
+    folder = tmp_path_factory.mktemp("natural")
+    (folder / "one.png").write_bytes(encode_png(np.ascontiguousarray(astronaut[:300, 50:400])))
+    (folder / "two.png").write_bytes(encode_png(np.ascontiguousarray(astronaut[:280, 80:380, ::-1])))
+    return folder

@@ -372,6 +372,23 @@ def test_v2_6_spectral_norm_bounds_every_weight() -> None:
         assert torch.linalg.matrix_norm(convolution.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
 
 
+def test_spectral_norms_are_computed_without_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, autocast would round the products of their power iteration to bfloat16; a CPU's leaves them alone."""
+    seen, product = [], torch.mv
+
+    def noted(*given: Tensor) -> Tensor:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return product(*given)
+
+    model = Discriminator(64, 3, 4, spectral=True)
+    monkeypatch.setattr(torch, "mv", noted)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores, _ = model(torch.rand(1, 3, 64, 64))
+    assert scores.dtype == torch.bfloat16
+    assert len(seen) == 3 * 8  # each weight's once: two products of the iteration, and one for the norm
+    assert not any(seen)
+
+
 def test_instance_norm_in_the_discriminator_adds_its_affine_parameters() -> None:
     with torch.device("meta"):
         assert count(Discriminator(attributes=509, instance_norm=True)) == 48_898_752

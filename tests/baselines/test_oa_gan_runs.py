@@ -1,17 +1,13 @@
-"""OA-GAN in the loop: resumed to the bit, and able to learn sixteen faces by heart."""
+"""OA-GAN in the loop: what it tells, and that it can learn sixteen faces by heart."""
 
 import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from safetensors.torch import load_file
 
-from occbench.images import encode_png
 from occbench.pairs.paired import open_pairs
-from occbench.training.checkpoints import LAST
 from occbench.training.recipe import resolve
 from occbench.training.train import train
 
@@ -19,36 +15,17 @@ TINY = ["size=64", "width=4", "blocks=1", "random_features=true", "batch_size=2"
 
 
 @pytest.fixture(scope="module")
-def natural(tmp_path_factory: pytest.TempPathFactory, astronaut: npt.NDArray[np.uint8]) -> Path:
-    """Two photographs of one astronaut."""
-    folder = tmp_path_factory.mktemp("natural")
-    (folder / "one.png").write_bytes(encode_png(np.ascontiguousarray(astronaut[:300, 50:400])))
-    (folder / "two.png").write_bytes(encode_png(np.ascontiguousarray(astronaut[:280, 80:380, ::-1])))
-    return folder
+def run(data: Path, natural: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`run(steps, out=None)`: train up to so many steps, going on where `out` is given."""
 
-
-@pytest.fixture(scope="module")
-def run(data: Path, natural: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`run(steps, out=None, variant)`: train up to so many steps, going on where `out` is given."""
-    cache = tmp_path_factory.mktemp("cache")
-
-    def run(steps: int, out: Path | None = None, variant: str = "official") -> Path:
+    def run(steps: int, out: Path | None = None) -> Path:
         into = out or tmp_path_factory.mktemp("runs") / "run"
-        recipe = resolve("oa-gan", variant=variant, changes=[*TINY, "save_every=2", "validation.pairs=2", "log_every=1"])
+        recipe = resolve("oa-gan", changes=[*TINY, "save_every=2", "validation.pairs=2", "log_every=1"])
         options = {"natural": natural, "detectors": ["dlib"], "device": "cpu", "cache": cache}
         train(recipe, data, into, steps=steps, resume=out is not None, **options)  # type: ignore[arg-type]
         return into
 
     return run
-
-
-@pytest.mark.parametrize("variant", ["official", "sn-gp", "dragan"])
-def test_a_resumed_run_comes_to_the_same_weights(run: Callable[..., Path], variant: str) -> None:
-    """Networks, moving averages, Adam's moments and the vectors of spectral norms."""
-    whole = load_file(run(5, variant=variant) / LAST)
-    resumed = load_file(run(5, run(2, variant=variant), variant=variant) / LAST)
-    assert whole.keys() == resumed.keys()
-    assert [key for key in whole if not np.array_equal(whole[key].numpy(), resumed[key].numpy())] == []
 
 
 def rows(run: Path) -> list[dict[str, str]]:

@@ -28,9 +28,8 @@ Run = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`run(name, out=None, **options)`: train a tiny one, or go on with the run in `out`."""
-    cache = tmp_path_factory.mktemp("cache")
 
     def run(name: str, out: Path | None = None, changes: Sequence[str] = (), **options: object) -> Path:
         into = out or tmp_path_factory.mktemp("runs") / "run"

@@ -1,8 +1,10 @@
 """A trained run as a method: opened from a checkpoint, the same digits whatever the batch, scored like any other."""
 
+import dataclasses
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +118,75 @@ def test_foreign_weights_are_refused(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(3)}, path)
     with pytest.raises(InputError, match="no checkpoint of occbench"):
         Trained.open(path, "cpu")
+
+
+TINY = {
+    "context-encoder": ("size=32", "base=2"),
+    "din-unmask": ("size=64", "base=2", "d_base=2"),
+    "double-discriminator": ("size=128", "base=2", "bottleneck=4", "detector_base=2"),
+    "oa-gan": ("size=64", "width=2", "blocks=1"),
+    "two-stage": ("size=64", "base=2"),
+}
+
+
+def claiming(path: Path, name: str, labels: int = 0, **settings: Any) -> Path:
+    """A checkpoint of tiny networks whose recipe claims others."""
+    recipe = resolve(name, changes=TINY[name])
+    baseline = build(recipe, 0, 1)
+    claimed = dataclasses.replace(recipe, settings=dataclasses.replace(recipe.settings, **settings))
+    networks = {key: baseline.networks[key] for key in baseline.restoring}
+    checkpoints.save(path / checkpoints.BEST, claimed, {"step": 1, "labels": labels}, networks)
+    return path / checkpoints.BEST
+
+
+@pytest.mark.parametrize("wide", [100_000, 2**31 - 1], ids=["terabytes", "beyond counting"])
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("context-encoder", "base"),
+        ("din-unmask", "base"),
+        ("double-discriminator", "base"),
+        ("double-discriminator", "bottleneck"),
+        ("double-discriminator", "detector_base"),
+        ("oa-gan", "width"),
+        ("two-stage", "base"),
+    ],
+)
+def test_networks_that_the_file_does_not_hold_take_no_memory(tmp_path: Path, name: str, setting: str, wide: int) -> None:
+    path = claiming(tmp_path, name, **{setting: wide})
+    with pytest.raises(InputError, match="does not fit") as caught:
+        Trained.open(path, "cpu")
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "setting"), [("oa-gan", "blocks"), ("two-stage", "size"), ("oa-gan", "size")])
+def test_recipes_beyond_all_bounds_are_refused(tmp_path: Path, name: str, setting: str) -> None:
+    path = claiming(tmp_path, name, **{setting: 1 << 30})
+    with pytest.raises(InputError, match=f"{setting} is at most") as caught:
+        Trained.open(path, "cpu")
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "claims"), [("din-unmask", {"d_base": 100_000}), ("oa-gan", {"labels": 1 << 20})])
+def test_networks_that_only_train_take_no_memory(tmp_path: Path, name: str, claims: dict[str, int]) -> None:
+    method = Trained.open(claiming(tmp_path, name, **claims), "cpu")
+    restored = restoration.apply(method, np.full((1, 64, 64, 3), 90, np.uint8), None).images
+    assert restored.shape == (1, 64, 64, 3)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_checkpoint_restores_as_the_networks_that_it_holds(tmp_path: Path, name: str) -> None:
+    from occbench.training.inference import evaluating, infer
+
+    method = Trained.open(claiming(tmp_path, name), "cpu")
+    images = np.random.default_rng(4).integers(0, 256, (8, method.size, method.size, 3), dtype=np.uint8)
+    masks = np.zeros(images.shape[:3], np.uint8)
+    masks[:, 20:30, 4:28] = 255
+    mask = masks if method.track == "given-mask" else None
+    baseline = build(resolve(name, changes=TINY[name]), 0, 1)
+    with evaluating(baseline.networks):
+        wanted = infer(baseline, images, mask, method.size, torch.device("cpu"))
+    assert np.array_equal(method.restore(images, mask).images, wanted.images)
 
 
 def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:

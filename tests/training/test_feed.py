@@ -1,5 +1,6 @@
 """Batches are a function of seed and step."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from itertools import chain
@@ -48,6 +49,23 @@ def content(batch: Batch) -> list[Any]:
 
 def equal(one: list[Any], other: list[Any]) -> bool:
     return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+def test_batches_for_a_gpu_are_read_into_pinned_memory(
+    pairs: Make, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
+) -> None:
+    """From other memory nothing is copied while the GPU computes, whatever `non_blocking` says."""
+    seen: list[torch.Tensor] = []
+
+    def pin(self: torch.Tensor) -> torch.Tensor:
+        seen.append(self)
+        return self
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    plan = dataclasses.replace(feed(pairs(8, 32)), device=torch.device(device))
+    read = [value for part in plan._read(plan.moment(1)) for value in part.values() if isinstance(value, torch.Tensor)]
+    assert len(seen) == (len(read) if pinned else 0)
 
 
 def test_an_epoch_shows_each_pair_at_most_once(pairs: Make) -> None:

@@ -1,12 +1,14 @@
 """Shared layers against torch's own and against TensorFlow's alignment (TS-3, TS-4, TS-10)."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import SGD
 
-from occbench.training.layers import BatchInstanceNorm2d, Down, UNet, Up, bounded, multiple, normal
+from occbench.training.layers import BatchInstanceNorm2d, Down, Sigmoid, Tanh, UNet, Up, bounded, multiple, normal
 
 KERNEL = torch.arange(1.0, 10).view(1, 1, 3, 3)
 
@@ -115,3 +117,20 @@ def test_first_weights() -> None:
 @pytest.mark.parametrize(("size", "expected"), [(64, True), (192, True), (32, False), (96, False)])
 def test_sizes_that_can_be_halved(size: int, expected: bool) -> None:
     assert multiple(size, 64) is expected
+
+
+@pytest.mark.parametrize(("layer", "plain"), [(Tanh(), torch.tanh), (Sigmoid(), torch.sigmoid)])
+def test_what_is_nearly_one_in_bfloat16_can_still_change(layer: nn.Module, plain: Callable[[Tensor], Tensor]) -> None:
+    """Torch's own give exactly 1 there, whose gradient is 0."""
+    before = torch.tensor(7.0, dtype=torch.bfloat16, requires_grad=True)
+    assert plain(before).item() == 1
+    after = layer(before)
+    after.backward()
+    assert after.dtype == torch.float32
+    assert before.grad is not None
+    assert before.grad.item() > 0
+
+
+@pytest.mark.parametrize(("layer", "plain"), [(Tanh(), torch.tanh), (Sigmoid(), torch.sigmoid)])
+def test_in_float32_they_are_torchs_own(layer: nn.Module, plain: Callable[[Tensor], Tensor]) -> None:
+    assert torch.equal(layer(features()), plain(features()))

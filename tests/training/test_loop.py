@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -252,6 +253,12 @@ def test_tensorboard_hears_of_it_too(run: Run) -> None:
     assert list((run("run", 1) / "tensorboard").glob("events.*"))
 
 
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
 @pytest.mark.slow
 def test_two_processes_train_as_one(run: Run, data: Path, cache: Path, tmp_path: Path) -> None:
     changes = ("reconstruction=sum", "weights.adversarial=0", "optimizer.lr=1e-4")
@@ -259,7 +266,7 @@ def test_two_processes_train_as_one(run: Run, data: Path, cache: Path, tmp_path:
     sets = ["size=32", "base=2", "batch_size=4", "log_every=1", "validation.pairs=2", *changes]
     command = [sys.executable, "-m", "occbench", "train-baseline", "context-encoder", "--data", str(data), "--cache", str(cache)]
     command += ["--out", str(tmp_path / "two"), "--steps", "2", "--device", "cpu", *(p for c in sets for p in ("--set", c))]
-    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29612", "OMP_NUM_THREADS": "1"}
+    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
     team = [
         subprocess.Popen(
             command, env={**common, "RANK": str(k), "LOCAL_RANK": str(k)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL

@@ -1,7 +1,11 @@
 """Shared losses against values worked out by hand (OA-7, 8, 10)."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from occbench.training import losses
 
@@ -76,6 +80,28 @@ def test_similarity_is_scikit_images(span: float) -> None:
 def test_similarity_of_equals_is_one() -> None:
     images = torch.rand(1, 3, 16, 16)
     assert losses.ssim(images, images, 1.0).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_similarity_keeps_its_digits_where_convolutions_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, torch lets cuDNN's convolutions round to ten bits (TF32); bright, even pictures would come out as alike as 1.1."""
+
+    def rounded(values: Tensor) -> Tensor:
+        return ((values.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
+
+    draws = torch.Generator().manual_seed(0)
+    one = 0.95 + 0.02 * torch.rand((2, 3, 32, 32), generator=draws)
+    other = one + 0.01 * torch.rand((2, 3, 32, 32), generator=draws)
+    exact, convolve = losses.ssim(one, other, 2.0).item(), F.conv2d
+    monkeypatch.setattr(F, "conv2d", lambda images, kernel: convolve(rounded(images), rounded(kernel)))
+    assert losses.ssim(one, other, 2.0).item() == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss", [lambda scores: losses.real(-scores), losses.fake, lambda scores: losses.critic(scores + 1, scores / 2)]
+)
+def test_scores_in_bfloat16_have_a_mean_in_float32(loss: Callable[[Tensor], Tensor]) -> None:
+    scores = torch.tensor([100.0, 102.0, 106.0]).to(torch.bfloat16)  # exact, but their mean is not
+    assert loss(scores).item() == pytest.approx(loss(scores.float()).item(), abs=1e-6)
 
 
 def test_cross_entropy_of_a_discriminator() -> None:

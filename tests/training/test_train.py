@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
-from occbench.errors import InputError, UsageError
+from occbench.errors import InputError, RunError, UsageError
 from occbench.pairs import paired
 from occbench.training import share
 from occbench.training.checkpoints import BEST, LAST, load
 from occbench.training.feed import Share
-from occbench.training.loop import Observer
+from occbench.training.loop import Loop, Observer
 from occbench.training.recipe import resolve
-from occbench.training.train import build
+from occbench.training.train import build, place
 
 Run = Callable[..., Path]
 
@@ -131,6 +132,65 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu() -> None:
     assert share.pick("auto") == torch.device("cpu")
 
 
+def gpus(monkeypatch: pytest.MonkeyPatch, count: int, process: int) -> None:
+    """As on a machine with GPUs, in this process of `torchrun`."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setenv("LOCAL_RANK", str(process))
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    gpus(monkeypatch, 2, 1)
+    assert share.pick(device) == torch.device("cuda", 1)
+    assert share.pick("cpu") == torch.device("cpu")
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 1, 1)
+    with pytest.raises(UsageError, match="--nproc-per-node 1"):
+        share.pick("auto")
+
+
+@pytest.mark.parametrize(("device", "backend"), [(torch.device("cuda", 1), "nccl"), (torch.device("cpu"), "gloo")], ids=str)
+def test_processes_meet_on_their_own_devices(monkeypatch: pytest.MonkeyPatch, device: torch.device, backend: str) -> None:
+    """Barriers too: without being told, each of them would wait on the first GPU."""
+    begun: list[dict[str, object]] = []
+    chosen: list[torch.device] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda name, **how: begun.append({"name": name, **how}))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    with share.joined(device) as found:
+        assert found == Share(1, 2)
+    on_gpu = device.type == "cuda"
+    assert begun == [{"name": backend, "device_id": device if on_gpu else None}]
+    assert chosen == ([device] if on_gpu else [])
+
+
+def test_a_run_on_a_cpu_opens_no_gpu(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 2, 0)
+    opened: list[object] = []
+    for name in ("get_rng_state", "set_rng_state"):
+        monkeypatch.setattr(torch.cuda, name, lambda *given: opened.append(given))
+    run("run", 1)
+    assert opened == []
+
+
+def weights(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    gpus(monkeypatch, int(gpu), 0)
+    built = build(resolve("oa-gan", changes=["size=64", "width=2", "blocks=1", "random_features=true"]), 0, 0)
+    place(built, torch.device("cpu"))
+    return [p for network in (*built.networks.values(), *built.helpers.values()) for p in network.parameters() if p.ndim == 4]
+
+
+def test_on_a_cpu_memory_is_laid_out_alike_with_and_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or sums would differ between machines."""
+    without, beside = (weights(gpu, monkeypatch) for gpu in (False, True))
+    assert [p.stride() for p in without] == [p.stride() for p in beside]
+
+
 def test_alone_a_process_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with share.joined(torch.device("cpu")) as found:
@@ -138,6 +198,15 @@ def test_alone_a_process_has_everything(monkeypatch: pytest.MonkeyPatch) -> None
         gradient = torch.ones(2)
         share.average([gradient], found)
         assert gradient.tolist() == [1, 1]
+
+
+def test_too_little_memory_on_the_gpu_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(self: Loop, *_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(Loop, "_step", step)
+    with pytest.raises(RunError, match="accumulate=2"):
+        run("run", 1)
 
 
 @pytest.mark.slow

@@ -104,14 +104,22 @@ def decode_exact(data: bytes) -> Pixels:
         return np.array(image, dtype=np.uint8)
 
 
-def decode_rgba(data: bytes) -> Pixels:
-    """The stored pixels of one of our own textures, an 8-bit RGBA PNG: (H, W, 4) uint8, alpha not multiplied in.
+def decode_rgba(data: bytes, width: int = MAX_SIDE, height: int = MAX_SIDE) -> Pixels:
+    """The stored pixels of a texture or a layer, an 8-bit RGBA PNG: (H, W, 4) uint8, alpha not multiplied in.
+
+    Args:
+        data: of the file.
+        width, height: px; a larger image is `too-large`.
 
     Raises:
         Rejected: as `decode_exact`.
     """
     with _decoding():
         image = _open(data, _EXACT, 1)
+        if image.width > width or image.height > height:
+            raise Rejected(
+                "too-large", f"{image.width}×{image.height} pixels; at most {max(width, 0)}×{max(height, 0)} have room here"
+            )
         if image.mode != "RGBA":
             raise Rejected("undecodable", "not RGBA")
         image.load()

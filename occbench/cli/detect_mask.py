@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from occbench.errors import UsageError
 
 _REJECTS = 3
+_INTERRUPTED = 130
 
 
 @click.command("detect-mask", short_help="Say which faces are hidden, and where.")
@@ -19,6 +20,7 @@ _REJECTS = 3
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write masks and detections.csv there.")
 @click.option("--sheet", is_flag=True, help="With --out: also sheet.png, the first 48 side by side.")
+@click.option("--resume", is_flag=True, help="With --out: go on with an interrupted run.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -39,6 +41,7 @@ def detect_mask(
     trained: Path | None,
     out: Path | None,
     sheet: bool,
+    resume: bool,
     threshold: float,
     landmarks: str | None,
     device: str,
@@ -60,7 +63,7 @@ def detect_mask(
 
     \b
     Exit codes: 0 done; 3 done, and some photographs could not be read; 2 wrong usage or unusable input;
-    1 disk full or the like; 130 interrupted.
+    1 disk full or the like; 130 interrupted (with --out: go on with --resume).
     """
     if trained is None:
         raise UsageError(
@@ -69,6 +72,8 @@ def detect_mask(
         )
     if sheet and out is None:
         raise UsageError("--sheet is written into --out: name that folder, too.")
+    if resume and out is None:
+        raise UsageError("--resume goes on with what is in --out: name that folder, too.")
     from occbench.restoration import detection, photo  # here, because they bring much along
     from occbench.restoration.inputs import collect
     from occbench.restoration.trained import Trained
@@ -79,18 +84,25 @@ def detect_mask(
     items = collect(inputs, out)
     names = None if landmarks is None else [part.strip() for part in landmarks.split(",") if part.strip()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
-        task = bar.add_task("looking", total=len(items))
-        summary = detection.run(
-            items,
-            loaded,
-            photo.locator(names),
-            loaded.size,
-            threshold=threshold,
-            out=out,
-            sheet=sheet,
-            progress=lambda done: bar.update(task, advance=done),
-        )
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
+            task = bar.add_task("looking", total=len(items))
+            summary = detection.run(
+                items,
+                loaded,
+                photo.locator(names),
+                loaded.size,
+                threshold=threshold,
+                out=out,
+                sheet=sheet,
+                resume=resume,
+                progress=lambda photographs, rejects: bar.update(task, advance=photographs),
+            )
+    except KeyboardInterrupt:
+        if out is not None:
+            raise
+        click.echo("Interrupted.", err=True)
+        context.exit(_INTERRUPTED)
     document = summary.document() | {"method": loaded.name, "threshold": threshold, "notices": list(loaded.notices)}
     if as_json:
         click.echo(json.dumps(document, indent=2))

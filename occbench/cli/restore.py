@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from occbench.errors import UsageError
 
 _SIZE = 128
-_REJECTS, _INTERRUPTED = 3, 130
+_REJECTS = 3
 
 
 @click.command(short_help="Restore the faces of whole photographs.")
@@ -48,6 +48,7 @@ _REJECTS, _INTERRUPTED = 3, 130
 @click.option("--size", type=click.IntRange(32, 1024), metavar="PX", help=f"With --method: side of the crop.  [default: {_SIZE}]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="With --run: where.")
 @click.option("--overwrite", is_flag=True, help="Write into a DIR that is not empty; only files of the same names are replaced.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def restore(
@@ -65,6 +66,7 @@ def restore(
     size: int | None,
     device: str,
     overwrite: bool,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Restore the occluded face of each photograph. INPUT is a photograph, or a folder: all photographs in it and below.
@@ -85,7 +87,7 @@ def restore(
 
     \b
     Exit codes: 0 done; 3 done, and some photographs are in rejects.csv; 2 wrong usage or unusable input;
-    1 disk full or the like; 130 interrupted (finished photographs are kept).
+    1 disk full or the like; 130 interrupted (go on with --resume).
     """
     if trained is None and method is None:
         raise UsageError(
@@ -98,6 +100,8 @@ def restore(
         raise UsageError("--size is for --method: a run knows the size of its networks.")
     if method is not None and (device != "auto" or save_features):
         raise UsageError("--device and --save-features are for --run: training-free methods have no networks.")
+    if resume and overwrite:
+        raise UsageError("--resume keeps what is there and --overwrite replaces it: choose one.")
     from occbench.restoration import Restorer, create, job, photo  # here, because they bring much along
     from occbench.restoration.inputs import collect
 
@@ -121,22 +125,19 @@ def restore(
         save_features=save_features,
         sheet=sheet,
         overwrite=overwrite,
+        resume=resume,
     )
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         *(TextColumn("photographs, {task.fields[rejects]} rejects"), TimeElapsedColumn(), TimeRemainingColumn()),
     )
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
-            task = bar.add_task("restoring", total=len(items), rejects=0)
+    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
+        task = bar.add_task("restoring", total=len(items), rejects=0)
 
-            def progress(photographs: int, rejects: int) -> None:
-                bar.update(task, advance=photographs, rejects=bar.tasks[0].fields["rejects"] + rejects)
+        def progress(photographs: int, rejects: int) -> None:
+            bar.update(task, advance=photographs, rejects=bar.tasks[0].fields["rejects"] + rejects)
 
-            summary = job.run(items, out, restorer, options, progress)
-    except KeyboardInterrupt:
-        click.echo("Interrupted. Finished photographs are kept; the same command with --overwrite starts again.", err=True)
-        context.exit(_INTERRUPTED)
+        summary = job.run(items, out, restorer, options, progress)
     document = summary.document() | {"method": restorer.name, "blend": blend, "notices": list(notices)}
     if save_mask and not summary.masks and summary.done:
         click.echo(f"note: {restorer.name} tells no mask, so there is none to save.", err=True)

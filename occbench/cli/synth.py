@@ -32,7 +32,10 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--occluders", metavar="A,B", help="What to put before the faces: `occbench list occluders`.  [default: mask]")
 @click.option("--recipe", "recipe_file", metavar="NAME|FILE", help="A recipe in YAML, or the name of a bundled one.")
 @click.option(
-    "--per-image", type=int, metavar="N", help="Pairs per occluder and photograph (with a weighted recipe: per photograph)."
+    "--per-image",
+    type=click.IntRange(1, recipe.MAX_FOLDER),
+    metavar="N",
+    help="Pairs per occluder and photograph (with a weighted recipe: per photograph).",
 )
 @click.option("--size", type=int, metavar="PX", help="Side of the aligned crop.  [default: 128]")
 @click.option("--crop", type=click.Choice(["aligned", "none"]), help="`none` keeps the photograph as it is.  [default: aligned]")
@@ -146,7 +149,7 @@ def _make(
     """Make pairs of photographs. `settings` are the recipe's. Returns the exit code."""
     document = recipe.load(recipe_file) if recipe_file is not None else {}
     document |= {name: value for name, value in {"source": source, **settings}.items() if value is not None}
-    lists = {"identities_csv": identities, "exclude_identities": exclude_identities}
+    lists = {"identities": identities, "exclude_identities": exclude_identities}
     files = {name: file.resolve() for name, file in lists.items() if file is not None}
     selection = Selection(recipe.resolve(document, recipe_file or "options"), root, files)
     if dry_run:

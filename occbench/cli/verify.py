@@ -7,8 +7,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from occbench.manifest import MANIFEST, count
-from occbench.manifest.verify import KINDS, Report
+from occbench.errors import UsageError
+from occbench.manifest import MANIFEST
+from occbench.manifest.natural import is_natural
+from occbench.manifest.verify import KINDS, Report, total
 from occbench.manifest.verify import verify as verify_dataset
 from occbench.synthesis import benchmarks
 
@@ -27,6 +29,9 @@ def verify(
     context: click.Context, directory: Path, benchmark: str | None, metadata: bool, workers: int | None, as_json: bool
 ) -> None:
     """Read every image of the data set in DIR and compare it with DIR/manifest.parquet.
+
+    Natural sets that `occbench import` made have one image a row (DIR/natural.parquet): of them, sizes, pixel hashes, splits, and
+    that images/ holds nothing else.
 
     \b
     Checked:
@@ -47,10 +52,12 @@ def verify(
     """
     if benchmark is not None:
         benchmarks.find(benchmark)  # a name that does not exist is said now, and not after all images
+        if is_natural(directory):
+            raise UsageError(f"--benchmark compares pairs, and {directory} is a natural set: there is no {MANIFEST} in it.")
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("verifying pairs", total=count(directory / MANIFEST))
+        task = bar.add_task("verifying", total=total(directory))
         report = verify_dataset(directory, workers, lambda rows: bar.update(task, completed=rows), images=not metadata)
     same = {} if benchmark is None else benchmarks.compare(directory / MANIFEST, benchmark)
     as_published = benchmark is None or (bool(same) and all(same.values()))
@@ -68,7 +75,8 @@ def verify(
 
 def _summary(report: Report, directory: Path) -> str:
     """What a person reads: counts, then the first problems, whose names are escaped, for they may hold anything."""
-    checked = f"{report.rows} pairs, {f'{report.files} files' if report.files else 'the manifest alone,'} in {directory}"
+    what = "photographs" if is_natural(directory) else "pairs"
+    checked = f"{report.rows} {what}, {f'{report.files} files' if report.files else 'the manifest alone,'} in {directory}"
     if report.ok:
         return f"All as promised: {checked}."
     lines = [f"Not as promised: {checked}."]

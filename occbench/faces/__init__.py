@@ -97,8 +97,8 @@ def open_source(name: str, root: Path | None, **options: Any) -> Source:
     unwanted = options.pop("exclude_identities", None)
     for option in options:
         if option not in known:
-            listed = ", ".join(known) or "none"
-            raise UsageError(f"The source {name!r} has no option {option!r}, only: {listed} (and exclude_identities).")
+            has, *others = (f"--{key.replace('_', '-')}" for key in (option, *known, "exclude_identities"))
+            raise UsageError(f"The source {name!r} has no {has}, only {' and '.join(others)}.")
     source: Source = kind(root, **options)
     if unwanted is None:
         return source

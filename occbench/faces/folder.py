@@ -41,7 +41,7 @@ class Folder:
 
     Args:
         root: the tree.
-        identities_csv: a CSV with the columns `path` (or `image`; relative to the root), `identity` and, if wanted, `split`. Then
+        identities: a CSV with the columns `path` (or `image`; relative to the root), `identity` and, if wanted, `split`. Then
             exactly the photographs that it lists are used.
 
     Raises:
@@ -54,11 +54,11 @@ class Folder:
     supplies = False
     licence = "Photographs of the user's own folder: its owner knows their terms, and must have the consent of the people in them."
 
-    def __init__(self, root: Path | None, identities_csv: Path | str | None = None) -> None:
+    def __init__(self, root: Path | None, identities: Path | str | None = None) -> None:
         self.root = existing_folder(root, self.name)
-        self.identities_csv = None if identities_csv is None else Path(identities_csv)
-        if self.identities_csv is not None and not self.identities_csv.is_file():
-            raise InputError(f"No list of identities at {self.identities_csv}.")
+        self.identities = None if identities is None else Path(identities)
+        if self.identities is not None and not self.identities.is_file():
+            raise InputError(f"No list of identities at {self.identities}.")
 
     def faces(self) -> Iterator[Face]:
         """See `Source.faces`.
@@ -70,7 +70,7 @@ class Folder:
         found = self._photographs()
         if not found:
             raise InputError(f"No photographs in {self.root} or below: looked for {' '.join(sorted(_SUFFIXES))}.")
-        people = self._listed(found) if self.identities_csv else {image_id: _who(image_id) for image_id in found}
+        people = self._listed(found) if self.identities else {image_id: _who(image_id) for image_id in found}
         given = {person.identity: person.split for person in people.values() if person.split}
         splits = {**by_identity(person.identity for person in people.values() if person.identity not in given), **given}
         for image_id, person in sorted(people.items()):
@@ -94,7 +94,7 @@ class Folder:
 
     def _listed(self, found: dict[str, str]) -> dict[str, _Person]:
         """Image id to what the CSV says about it."""
-        where = str(self.identities_csv)
+        where = str(self.identities)
         people: dict[str, _Person] = {}
         missing = []
         for line, path, identity, split in _rows(where):

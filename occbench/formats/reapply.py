@@ -1,6 +1,5 @@
 """Laying the layers of an overlay pack over one's own photographs: an ordinary data set with the pixels that the pack promises."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from occbench import registry
+from occbench.digest import file_sha256
 from occbench.errors import InputError, Rejected, UsageError
 from occbench.faces import SOURCES
 from occbench.formats.finding import find_by_hash
@@ -127,8 +127,7 @@ def _plan(pack: Path) -> tuple[Plan, set[bytes]]:
         raise UsageError(f"{table} holds photographs of several sources ({', '.join(sorted(sources))}): make a pack of each.")
     (name,) = sources
     registry.load("sources", SOURCES, name)
-    with table.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = file_sha256(table)
     recipe = {"source": name, "overlays": digest}  # nothing that could be run again, but what the data card shows
     rebuilt = {"manifest": digest, "source": name, "seed": None, "recipe_fingerprint": "", "recipe": recipe}
     return Plan.of({"rebuilt": rebuilt, "code_schema": CODE_SCHEMA, "photographs": {"count": count}}), wanted
@@ -206,16 +205,16 @@ def _occluded(pack: Path, overlay: Overlay, pair: Pair, first: Pair, clean: Imag
 
 def _layer(pack: Path, overlay: Overlay) -> Layer:
     """The layer, which must lie in the pack (no link may lead elsewhere) and in the frame."""
+    pair = overlay.pair
     try:
+        if min(overlay.x, overlay.y) < 0:
+            raise Rejected("layer-unusable", "does not begin inside its frame")
         path = (pack / overlay.path).resolve(strict=True)
         if not path.is_relative_to(pack.resolve()):
-            raise Rejected("layer-unusable", f"{overlay.path} is a link that leads out of the pack")
-        rgba = decode_rgba(read_bytes(path))
+            raise Rejected("layer-unusable", "a link that leads out of the pack")
+        rgba = decode_rgba(read_bytes(path), pair.width - overlay.x, pair.height - overlay.y)
     except (OSError, RuntimeError) as error:
         raise Rejected("layer-unusable", f"{overlay.path} cannot be opened ({error})") from None
     except Rejected as rejected:
         raise Rejected("layer-unusable", f"{overlay.path}: {rejected.detail}") from None
-    (height, width), pair = rgba.shape[:2], overlay.pair
-    if not (0 <= overlay.x <= pair.width - width and 0 <= overlay.y <= pair.height - height):
-        raise Rejected("layer-unusable", f"{overlay.path} does not lie inside its frame")
     return Layer(rgba, overlay.x, overlay.y)

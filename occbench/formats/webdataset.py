@@ -5,7 +5,6 @@ Images are the files of the data set, byte for byte; the pixel hash of each is c
 shards, on every machine and for any number of processes: names, order, owner, mode and time of all members are fixed.
 """
 
-import hashlib
 import io
 import json
 import tarfile
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from occbench.atomic import writing
+from occbench.digest import file_sha256
 from occbench.errors import InputError, UsageError
 from occbench.formats.folder import appearing
 from occbench.images import write_atomic
@@ -106,12 +106,10 @@ def export_webdataset(
         for entry in mapped(_write, _shards(data, folder, wanted, pairs_per_shard), workers or available()):
             shards.append(entry)
             progress(entry["pairs"])
-        with manifest.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         index = {
             "format": "occbench webdataset 1",
             "occbench_version": facts(manifest).version,
-            "manifest_sha256": sha256,
+            "manifest_sha256": file_sha256(manifest),
             "splits": {name: {"pairs": sizes[name], "data_fingerprint": of_manifest(manifest, name)} for name in wanted},
             "shards": sorted(shards, key=lambda entry: str(entry["file"])),
         }
@@ -164,9 +162,7 @@ def _write(shard: _Shard) -> dict[str, Any]:
                     clean = (image, content) if kind == "clean" else clean
                     _add(archive, f"{sample.key}.{kind}{PurePosixPath(path).suffix}", content)
                 _add(archive, f"{sample.key}.json", sample.row)
-        with shard.file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        size = shard.file.stat().st_size
+        digest, size = file_sha256(shard.file), shard.file.stat().st_size
     return {"file": shard.file.name, "split": shard.split, "pairs": len(shard.samples), "bytes": size, "sha256": digest}
 
 

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from occbench.atomic import unfinished, writing
+from occbench.digest import file_sha256
 from occbench.errors import InputError, OccbenchError, Rejected, UsageError
 from occbench.images import decode, encode_png, pixel_sha256, read_bytes, write_atomic
 from occbench.importing import Layout, Sighting
@@ -144,9 +145,7 @@ def import_natural(
             (into / RECORDS).mkdir()
         document = json.dumps({"finished": True, "run": {"import": settings}}, indent=1, sort_keys=True)
         write_atomic(into / RECORDS / "run.json", document.encode() + b"\n")
-    with (out / NATURAL).open("rb") as stream:
-        digest = file_digest(stream, "sha256").hexdigest()
-    return NaturalSummary(out, len(sightings), kinds, Counter(reject.reason for reject in rejects), digest)
+    return NaturalSummary(out, len(sightings), kinds, Counter(reject.reason for reject in rejects), file_sha256(out / NATURAL))
 
 
 def _bring(task: _Task) -> tuple[list[Sight], list[Reject]]:

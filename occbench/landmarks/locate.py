@@ -45,6 +45,11 @@ class Locator:
         if self._cache:
             self._cache.close()
 
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """Of its detectors, in the order of asking: what answers depend on, besides the photograph."""
+        return tuple(detector.signature for detector in self._detectors.values())
+
     def locate(self, image: npt.NDArray[np.uint8], source_sha256: str, face: Face) -> Landmarks:
         """The landmarks of the subject, checked, rounded to 0.1 px.
 

@@ -1,6 +1,5 @@
 """`croissant.json`: a data set described for machines, as Croissant 1.0 of MLCommons (JSON-LD)."""
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -10,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from occbench.digest import file_sha256
 from occbench.images import write_atomic
 from occbench.manifest import MANIFEST, batches, facts
 from occbench.manifest.schema import SCHEMA, SPLITS
@@ -117,8 +117,6 @@ def describe(directory: Path, *, source: str, licence: str) -> dict[str, Any]:
     for batch in batches(table, ["split"]):
         pairs.update(batch.column("split").to_pylist())
     said = facts(table)
-    with table.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     counts = ", ".join(f"{split} {pairs[split]}" for split in SPLITS if pairs[split])
     document = {
         "@context": _CONTEXT,
@@ -148,7 +146,7 @@ def describe(directory: Path, *, source: str, licence: str) -> dict[str, Any]:
                 "contentUrl": MANIFEST,
                 "contentSize": f"{table.stat().st_size} B",
                 "encodingFormat": "application/x-parquet",
-                "sha256": sha256,
+                "sha256": file_sha256(table),
             },
             *(_file_set(name, description) for name, description in _IMAGES.items()),
         ],

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import occbench
 from occbench.atomic import replacing, writing
 from occbench.errors import InputError
+from occbench.manifest import MANIFEST
 from occbench.manifest.checks import checked, numbers
 from occbench.manifest.reader import checked_batches, opened
 from occbench.manifest.schema import KINDS, SCHEMA, SCHEMA_VERSION, canonical_json, parse_object, tenths
@@ -119,6 +120,17 @@ def write_natural(path: Path, rows: Iterable[Sight]) -> int:
             writer.write_batch(checked(batch, str(path), count, NATURAL_SCHEMA))
             count += len(chunk)
     return count
+
+
+def is_natural(directory: Path) -> bool:
+    """A data set without pairs: a natural set's manifest is there, and theirs is not."""
+    return (directory / NATURAL).is_file() and not (directory / MANIFEST).is_file()
+
+
+def count_natural(path: Path) -> int:
+    """The number of rows; reads the end of the file only, and raises as `natural_batches`."""
+    with opened(path, path, NATURAL_SCHEMA) as file:
+        return int(file.metadata.num_rows)
 
 
 def natural_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from occbench.errors import Rejected
 from occbench.images import decode_exact, pixel_sha256, read_bytes
 from occbench.manifest import MANIFEST, count, read
+from occbench.manifest.natural import NATURAL, count_natural, is_natural, read_natural
 from occbench.manifest.splits import overlaps
 from occbench.processes import available, mapped
 
@@ -32,6 +33,7 @@ KINDS = {
     "leftover": "temporary file of a run that was interrupted",
 }
 FOLDERS = ("clean", "occluded", "mask")
+NATURAL_FOLDERS = ("images",)
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 _TASK = 64  # rows
 
@@ -85,9 +87,16 @@ class _File(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """The images of a pair; of a natural photograph, that one image alone."""
+
     clean: _File
-    occluded: _File
-    mask: _File
+    occluded: _File | None = None
+    mask: _File | None = None
+
+
+def total(directory: Path) -> int:
+    """How many rows `verify` will look at; raises as it does."""
+    return count_natural(directory / NATURAL) if is_natural(directory) else count(directory / MANIFEST)
 
 
 def verify(
@@ -98,10 +107,10 @@ def verify(
     *,
     images: bool = True,
 ) -> Report:
-    """Compare a data set with its manifest.
+    """Compare a data set, or a natural set, with its manifest.
 
     Checked are: every pixel hash and size; that occluded and clean image are equal wherever the mask is 0, and differ somewhere
-    else; that no identity is in two splits; that `clean/`, `occluded/` and `mask/` hold nothing else.
+    else; that no identity is in two splits; that `clean/`, `occluded/` and `mask/` (of a natural set: `images/`) hold nothing else.
 
     Args:
         directory: of the manifest.
@@ -115,7 +124,7 @@ def verify(
         InputError: no manifest, or one that cannot be read.
         RunError: a worker process died.
     """
-    root, manifest = directory.resolve(), directory / MANIFEST
+    root, natural = directory.resolve(), is_natural(directory)
     check = _check if images else _pass
     report, expected, seen = Report(), array("q"), set[int]()
     people: dict[tuple[str, str], None] = {}
@@ -127,8 +136,15 @@ def verify(
                 report.counts[problem.kind] += 1
                 report.problems += [problem] if len(report.problems) < keep else []
 
+    def sights() -> Iterator[_Row]:
+        for sight in read_natural(directory / NATURAL):
+            people[f"{sight.source}/{sight.identity}", sight.split] = None
+            if images:
+                expected.append(hash(sight.path))
+            yield _Row(_File(sight.path, sight.sha256, (sight.height, sight.width, 3)))
+
     def rows() -> Iterator[_Row]:
-        for pair in read(manifest):
+        for pair in read(directory / MANIFEST):
             people[f"{pair.source}/{pair.identity}", pair.split] = None
             if images:
                 expected.extend(map(hash, (pair.clean_path, pair.occluded_path, pair.mask_path)))
@@ -139,10 +155,9 @@ def verify(
                 _File(pair.mask_path, pair.mask_sha256, gray),
             )
 
-    useful = max(1, count(manifest) // _TASK)
-    for checked, problems in mapped(
-        check, ((root, task) for task in _tasks(rows())), min(workers or available(), useful) if images else 1
-    ):
+    useful = max(1, total(directory) // _TASK)
+    tasks = ((root, task) for task in _tasks(sights() if natural else rows()))
+    for checked, problems in mapped(check, tasks, min(workers or available(), useful) if images else 1):
         add(problems)
         report.rows += checked
         progress(report.rows)
@@ -150,7 +165,7 @@ def verify(
     known = np.unique(np.array(expected, np.int64))
     report.files = len(known)
     if images:
-        add(_strangers(root, known))
+        add(_strangers(root, known, NATURAL_FOLDERS if natural else FOLDERS))
     return report
 
 
@@ -173,6 +188,8 @@ def _check(work: tuple[Path, list[_Row]]) -> tuple[int, list[Problem]]:
     for file, group in groupby(rows, key=lambda row: row.clean):
         clean = _image(root, file, problems)
         for row in group:
+            if row.occluded is None or row.mask is None:
+                continue
             occluded, mask = _image(root, row.occluded, problems), _image(root, row.mask, problems)
             if clean is None or occluded is None or mask is None:
                 continue
@@ -217,15 +234,15 @@ def _image(root: Path, file: _File, problems: list[Problem]) -> Image | None:
     return image
 
 
-def _strangers(root: Path, known: npt.NDArray[np.int64]) -> Iterator[Problem]:
+def _strangers(root: Path, known: npt.NDArray[np.int64], folders: Iterable[str]) -> Iterator[Problem]:
     """Files that no row names. `known` are sorted hashes of paths: eight bytes a file are enough to recognise one."""
     for entry in sorted(root.glob(".*.tmp")):
         if _TEMPORARY.fullmatch(entry.name):
             yield _leftover(entry.name)
-    for folder in FOLDERS:
-        for parent, folders, files in os.walk(root / folder):
-            folders.sort()
-            links = [name for name in folders if (Path(parent) / name).is_symlink()]
+    for folder in folders:
+        for parent, below, files in os.walk(root / folder):
+            below.sort()
+            links = [name for name in below if (Path(parent) / name).is_symlink()]
             for name in sorted([*files, *links]):
                 path = (Path(parent) / name).relative_to(root).as_posix()
                 at = int(np.searchsorted(known, hash(path)))

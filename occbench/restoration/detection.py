@@ -4,40 +4,41 @@ OUT/
   detections.csv        one row a photograph: source, image_id, hidden, probability, left, top, right, bottom, face
   masks/<name>.png      probability of being occluded, 255 = 1, of the photograph's size
   sheet.png             the first 48: crop, crop with what was found, mask         rejects.csv      what could not be read, and why
+  .occbench/            what is known so far, see `occbench.restoration.record`
 """
 
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from occbench import images
-from occbench.atomic import writing
 from occbench.errors import Rejected, UsageError
 from occbench.faces.files import id_of
 from occbench.landmarks.alignment import Matrix, crop
 from occbench.landmarks.locate import Locator
-from occbench.manifest import write_rejects
+from occbench.manifest import RECORDS, write_rejects
 from occbench.manifest.schema import Reject
 from occbench.metrics.regions import OCCLUDED
 from occbench.restoration import Image, Restorer, apply
+from occbench.restoration.batches import ON_SHEET, batches
 from occbench.restoration.blend import outward
-from occbench.restoration.inputs import MASKS, SHEET, Item
+from occbench.restoration.inputs import MASKS, SHEET, Item, mark
 from occbench.restoration.photo import align
+from occbench.restoration.record import Answers, Record
 from occbench.synthesis.sheet import Row, contact_sheet
 
 _SHARE = 0.05  # of the crop's pixels: the most suspicious ones, whose mean speaks for the face
 # That mean, where hidden and not hidden are as likely. Of two-stage's recipe cpu: 1 % of the unmasked faces of LFW's validation
 # people reach it. Other runs have another such value, and --threshold.
 _EVEN = 0.02
-_ON_SHEET = 48
-_TOGETHER = 8  # photographs a batch
+_RECORD = f"{RECORDS}/photographs.jsonl"  # a folder that says that masks are no photographs
 _COLUMNS = ("source", "image_id", "hidden", "probability", "left", "top", "right", "bottom", "face")
 
 
@@ -171,11 +172,16 @@ class Summary:
             "rejects": dict(sorted(Counter(row.reason for row in self.rejects).items())),
         }
 
-
-def _row(item: Item, face: bool, one: Detection) -> dict[str, Any]:
-    box = one.box or (None,) * 4
-    chance = round(one.probability, 4)
-    return dict(zip(_COLUMNS, (id_of(item.source), item.image_id, one.hidden, chance, *box, face), strict=True))
+    @classmethod
+    def of(cls, items: Sequence[Item], record: Record) -> Self:
+        """What is known of each photograph, in their order."""
+        summary = cls(rejects=record.rejects(items))
+        for item in items:
+            said = record.answers[item.name]
+            if "reason" not in said:
+                values = (id_of(item.source), item.image_id, said["hidden"], said["probability"], *said["box"], said["face"])
+                summary.rows.append(dict(zip(_COLUMNS, values, strict=True)))
+        return summary
 
 
 def run(
@@ -187,7 +193,8 @@ def run(
     threshold: float = 0.5,
     out: Path | None = None,
     sheet: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    resume: bool = False,
+    progress: Callable[[int, int], None] = lambda photographs, rejects: None,
 ) -> Summary:
     """Look at photographs. What comes out for one depends on it alone.
 
@@ -196,32 +203,34 @@ def run(
         method, threshold: as for `detect`; find, size: as for `see`.
         out: folder for masks, detections.csv and rejects.csv; None writes nothing.
         sheet: write sheet.png, too.
-        progress: called with how many photographs have been added.
+        resume: go on with a run in `out` that was interrupted.
+        progress: called with how many photographs, and how many rejects, have been added.
 
     Raises:
-        UsageError: as `detect`, or `out` is not empty.
+        UsageError, InputError: as `detect` or `Record`.
         RunError: the disk is full or the like.
     """
-    if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(f"{out} is not empty: choose another folder for --out.")
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-    summary, rows = Summary(), list[Row]()
+    of = {"method": method.signature, "size": size, "threshold": threshold, "landmarks": list(find.signatures)}
+    photographs = mark((item.name, item.path) for item in items)
+    record = Record(out, _RECORD, "detect-mask", {**of, "photographs": photographs}, resume=resume)
+    rows: list[Row] = []
+
+    def look(_: Item, photo: Image) -> Seen:
+        return see(photo, find, size)
+
     with find:
-        for batch in _batches(items, find, size, summary, progress):
-            found = detect([seen for _, seen in batch], method, threshold)
-            for (item, seen), one in zip(batch, found, strict=True):
-                summary.rows.append(_row(item, seen.face, one))
-                if out is not None:
-                    path = out / MASKS / f"{item.name}.png"
-                    with writing(path.parent):
-                        path.parent.mkdir(parents=True, exist_ok=True)
-                    images.write_atomic(path, images.encode_png(one.mask), fsync=False)
-                if sheet and len(rows) < _ON_SHEET:
+        for batch in batches(items, look, record, sheet, progress):
+            answers = Answers()
+            for (item, seen), one in zip(batch, detect([seen for _, seen in batch], method, threshold), strict=True):
+                if item.name not in record.answers:
+                    masks = [] if out is None else [record.write(f"{MASKS}/{item.name}.png", images.encode_png(one.mask))]
+                    answers[item.name] = _answer(seen, one, masks)
+                if sheet and len(rows) < ON_SHEET:
                     said = f"{'hidden' if one.hidden else 'free'}/{one.probability:.2f}"
                     rows.append((seen.crop, _marked(seen.crop, one.told), one.told, said))
-            progress(len(batch))
+            record.add(answers)
+    record.finish(items)
+    summary = Summary.of(items, record)
     if out is not None:
         table = io.StringIO()
         writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
@@ -230,26 +239,13 @@ def run(
         images.write_atomic(out / "detections.csv", table.getvalue().encode())
         write_rejects(out / "rejects.csv", summary.rejects)
         if rows:
-            contact_sheet(rows, out / f"{SHEET}.png", "what hides faces", "crop, what was found, mask")
+            contact_sheet(rows, out / f"{SHEET}.png", "what hides faces", "crop, what was found, mask", "photographs")
     return summary
 
 
-def _batches(
-    items: Sequence[Item], find: Locator, size: int, summary: Summary, progress: Callable[[int], None]
-) -> Iterator[list[tuple[Item, Seen]]]:
-    """Photographs, some at a time; those that cannot be used become rejects."""
-    batch: list[tuple[Item, Seen]] = []
-    for item in items:
-        try:
-            batch.append((item, see(images.decode(images.read_bytes(item.path)), find, size)))
-        except Rejected as rejected:
-            summary.rejects.append(Reject(item.source, item.image_id, "", rejected.reason, rejected.detail))
-            progress(1)
-        if len(batch) == _TOGETHER:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _answer(seen: Seen, one: Detection, files: list[str]) -> dict[str, Any]:
+    box = list(one.box or (None,) * 4)
+    return {"hidden": one.hidden, "probability": round(one.probability, 4), "box": box, "face": seen.face, "files": files}
 
 
 def _marked(crop: Image, told: Image) -> Image:

@@ -7,13 +7,13 @@ alone), the suffix stays, and then a number follows.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from occbench import images
 from occbench.errors import InputError, Rejected, UsageError
-from occbench.faces.files import id_of
+from occbench.faces.files import id_of, locate
 from occbench.faces.folder import Folder
 from occbench.restoration import Image
 
@@ -68,6 +68,39 @@ def collect(inputs: Sequence[Path], out: Path | None) -> list[Item]:
             found.setdefault(os.path.abspath(path), (str(given), image_id, path))  # noqa: PTH100 - links keep their names
     names = _names([image_id for _, image_id, _ in found.values()])
     return [Item(*row, name) for row, name in zip(found.values(), names, strict=True)]
+
+
+def mark(files: Iterable[tuple[str, Path | None]]) -> str:
+    """What tells files from others: how many, and a hash of names, sizes and times of change.
+
+    Instead of their content: reading everything again would take as long as using it.
+
+    Args:
+        files: name, and where it is; None where it is known to be missing. What is not there has no size and no time.
+    """
+    digest, count = hashlib.sha256(), 0
+    for name, path in files:
+        count += 1
+        digest.update(f"{name}\n".encode("utf-8", "surrogatepass"))
+        try:
+            status = None if path is None else path.stat()
+        except OSError:  # a link that leads nowhere
+            status = None
+        if status is not None:
+            digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    return f"{count} (names, sizes, times {digest.hexdigest()[:16]})"
+
+
+def mask_of(item: Item, folder: Path) -> Path:
+    """The mask of a photograph in a folder of masks.
+
+    Raises:
+        Rejected: `no-mask`.
+    """
+    try:
+        return locate(folder, f"{item.name}.png")
+    except InputError as error:
+        raise Rejected("no-mask", f"no mask: {error}") from None
 
 
 def read_mask(path: Path, photo: Image) -> Image:

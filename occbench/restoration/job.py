@@ -4,35 +4,35 @@
       <name>.png            the restored photograph, 8-bit RGB, upright, without metadata (a colour profile is not kept)
       masks/<name>.png      where it was restored, 255 = occluded       features/<name>.npz      the method's intermediate results
       sheet.png             the first 48 side by side                   rejects.csv              what could not be restored, and why
+      .occbench.jsonl       what is known so far, see `occbench.restoration.record`
 
 The names are those of `occbench.restoration.inputs`.
 """
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from occbench import images
-from occbench.atomic import writing
 from occbench.errors import InputError, Rejected, UsageError
-from occbench.faces.files import id_of, locate
+from occbench.faces.files import id_of
 from occbench.landmarks.locate import Locator
-from occbench.manifest import write_rejects
+from occbench.manifest import RECORDS, write_rejects
 from occbench.manifest.schema import Reject
 from occbench.restoration import Image, Restorer, apply
-from occbench.restoration.inputs import FEATURES, MASKS, SHEET, Item, read_mask
+from occbench.restoration.batches import ON_SHEET, batches
+from occbench.restoration.inputs import FEATURES, MASKS, SHEET, Item, mark, mask_of, read_mask
 from occbench.restoration.photo import Aligned, Finished, align, finish, locator
+from occbench.restoration.record import Answers, Record
 from occbench.synthesis.sheet import Row, contact_sheet
 
-_REJECTS = "rejects.csv"
-_ON_SHEET = 48
-_TOGETHER = 8  # photographs a batch,
-_PIXELS = 1 << 26  # or fewer, if they are large: they wait in memory
+# Not in a folder `.occbench`: beside one, restored photographs would be no photographs for any other command.
+_RECORD = f"{RECORDS}.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Options:
         masks: folder with a mask for each photograph, called like what is made of it: `<name>.png`.
         save_mask, save_features, sheet: write these, too.
         overwrite: write into a folder that is not empty; only files of the same names are replaced.
+        resume: go on with a run in the folder that was interrupted.
     """
 
     size: int
@@ -56,6 +57,7 @@ class Options:
     save_features: bool = False
     sheet: bool = False
     overwrite: bool = False
+    resume: bool = False
 
 
 @dataclass
@@ -90,6 +92,19 @@ class Summary:
             "rejects": dict(sorted(Counter(row.reason for row in self.rejects).items())),
         }
 
+    @classmethod
+    def of(cls, out: Path, items: Sequence[Item], record: Record) -> Self:
+        """What is known of each photograph, in their order."""
+        written = {item: record.answers[item.name].get("files", []) for item in items}
+        return cls(
+            out,
+            len(items),
+            done={item: f"{item.name}.png" for item, files in written.items() if files},
+            rejects=record.rejects(items),
+            masks=sum(f"{MASKS}/{item.name}.png" in files for item, files in written.items()),
+            features=sum(f"{FEATURES}/{item.name}.npz" in files for item, files in written.items()),
+        )
+
 
 def run(
     items: Sequence[Item],
@@ -108,8 +123,8 @@ def run(
         progress: called with how many photographs, and how many rejects, have been added.
 
     Raises:
-        UsageError: a method that fills masks without masks; `out` is not empty; or as `photo.locator`.
-        InputError: `out` is a file, or an output would replace one of the photographs; or as `photo.locator`.
+        UsageError: a method that fills masks without masks; or as `Record` or `photo.locator`.
+        InputError: an output would replace one of the photographs; or as `Record` or `photo.locator`.
         RunError: the disk is full or the like.
     """
     if restorer.track == "given-mask" and options.masks is None:
@@ -118,103 +133,79 @@ def run(
             "255 = occluded, of the photograph's size) with --masks."
         )
     find = locator(options.landmarks)
-    writer = _Writer(out, items, options)
-    summary, rows = Summary(out, len(items)), list[Row]()
+    _spare(out, items)
+    depends = _depends(items, restorer, find, options)
+    record = Record(out, _RECORD, "restore", depends, resume=options.resume, overwrite=options.overwrite)
+    rows: list[Row] = []
+
+    def look(item: Item, photo: Image) -> tuple[Image, Aligned]:
+        mask = None if options.masks is None else read_mask(mask_of(item, options.masks), photo)
+        return photo, align(photo, mask, find, options.size)
+
     with find:
         try:
-            for batch in _batches(items, find, options, summary, progress):
-                faces = [face for _, _, face in batch]
+            for batch in batches(items, look, record, options.sheet, progress):
+                faces = [face for _, (_, face) in batch]
                 masks = None if options.masks is None else np.stack([face.mask for face in faces if face.mask is not None])
                 restored = apply(restorer, np.stack([face.crop for face in faces]), masks)
-                for index, (item, photo, face) in enumerate(batch):
+                found = Answers()
+                for index, (item, (photo, face)) in enumerate(batch):
                     done = finish(photo, face, restored, index, options.blend)
-                    summary.done[item] = writer.write(item, done)
-                    summary.masks += options.save_mask and done.mask is not None
-                    summary.features += options.save_features and bool(done.features)
-                    if options.sheet and len(rows) < _ON_SHEET:
+                    if item.name not in record.answers:
+                        found[item.name] = {"files": _write(record, item, done, options)}
+                    if options.sheet and len(rows) < ON_SHEET:
                         rows.append((*done.shown, f"{restorer.name.replace('/', ' ')}/{_printable(item.name)}"))
-                progress(len(batch), 0)
+                record.add(found)
         finally:
-            writer.rejects(summary.rejects)
+            write_rejects(out / "rejects.csv", record.rejects(items))
+    record.finish(items)
     if rows:
-        contact_sheet(rows, out / f"{SHEET}.png", "restored photographs", "photograph, restored, mask")
-    return summary
+        contact_sheet(rows, out / f"{SHEET}.png", "restored photographs", "photograph, restored, mask", "photographs")
+    return Summary.of(out, items, record)
 
 
-class _Writer:
-    """The output folder."""
-
-    def __init__(self, out: Path, items: Sequence[Item], options: Options) -> None:
-        self._out, self._options = out, options
-        try:
-            if out.exists() and not out.is_dir():
-                raise InputError(f"{out} is a file; --out needs a folder.")
-            if not options.overwrite and out.is_dir() and any(out.iterdir()):
-                raise UsageError(f"{out} is not empty: choose another folder, or --overwrite to replace files of the same names.")
-        except OSError as error:
-            raise InputError(f"{out} cannot be looked at: {error.strerror}. Choose another folder for --out.") from None
-        self._root = out.resolve()
-        ours = {item.path.resolve() for item in items}
-        for item in items:
-            for path in (self._root / f"{item.name}.png", self._root / MASKS / f"{item.name}.png", self._root / f"{SHEET}.png"):
-                if path.resolve() in ours:
-                    raise InputError(f"{path} is one of the photographs, and would be replaced: choose another folder for --out.")
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-
-    def write(self, item: Item, done: Finished) -> str:
-        """Write what is wanted of one photograph, itself last; its name relative to the folder."""
-        if self._options.save_features and done.features:
-            buffer = io.BytesIO()
-            arrays: dict[str, Any] = {name: np.ascontiguousarray(values) for name, values in done.features.items()}
-            np.savez_compressed(buffer, **arrays)
-            self._write(f"{FEATURES}/{item.name}.npz", buffer.getvalue())
-        if self._options.save_mask and done.mask is not None:
-            self._write(f"{MASKS}/{item.name}.png", images.encode_png(done.mask))
-        self._write(f"{item.name}.png", images.encode_png(np.ascontiguousarray(done.image)))
-        return f"{item.name}.png"
-
-    def rejects(self, rejects: Sequence[Reject]) -> None:
-        write_rejects(self._out / _REJECTS, rejects)
-
-    def _write(self, name: str, data: bytes) -> None:
-        path = self._out / name
-        if not path.parent.resolve().is_relative_to(self._root):
-            raise InputError(f"{path.parent} is a link that leads out of {self._out}: choose another folder for --out.")
-        with writing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        images.write_atomic(path, data, fsync=False)
-
-
-def _batches(
-    items: Sequence[Item], find: Locator, options: Options, summary: Summary, progress: Callable[[int, int], None]
-) -> Iterator[list[tuple[Item, Image, Aligned]]]:
-    """Photographs with their faces, some at a time; those that cannot be used become rejects."""
-    batch: list[tuple[Item, Image, Aligned]] = []
-    pixels = 0
+def _spare(out: Path, items: Sequence[Item]) -> None:
+    """See that no output would replace a photograph."""
+    root, ours = out.resolve(), {item.path.resolve() for item in items}
     for item in items:
-        try:
-            photo = images.decode(images.read_bytes(item.path))
-            mask = None if options.masks is None else _mask_of(item, options.masks, photo)
-            batch.append((item, photo, align(photo, mask, find, options.size)))
-        except Rejected as rejected:
-            summary.rejects.append(Reject(item.source, item.image_id, "", rejected.reason, rejected.detail))
-            progress(1, 1)
-            continue
-        pixels += photo.shape[0] * photo.shape[1]
-        if len(batch) == _TOGETHER or pixels >= _PIXELS:
-            yield batch
-            batch, pixels = [], 0
-    if batch:
-        yield batch
+        for path in (root / f"{item.name}.png", root / MASKS / f"{item.name}.png", root / f"{SHEET}.png"):
+            if path.resolve() in ours:
+                raise InputError(f"{path} is one of the photographs, and would be replaced: choose another folder for --out.")
 
 
-def _mask_of(item: Item, folder: Path, photo: Image) -> Image:
+def _depends(items: Sequence[Item], restorer: Restorer, find: Locator, options: Options) -> dict[str, Any]:
+    """What the output depends on."""
+    masks = options.masks
+    return {
+        "method": restorer.signature,
+        "size": options.size,
+        "blend": options.blend,
+        "landmarks": list(find.signatures),
+        "photographs": mark((item.name, item.path) for item in items),
+        "masks": None if masks is None else mark((item.name, _mask(item, masks)) for item in items),
+        "save_mask": options.save_mask,
+        "save_features": options.save_features,
+    }
+
+
+def _mask(item: Item, folder: Path) -> Path | None:
     try:
-        path = locate(folder, f"{item.name}.png")
-    except InputError as error:
-        raise Rejected("no-mask", f"no mask: {error}") from None
-    return read_mask(path, photo)
+        return mask_of(item, folder)
+    except Rejected:
+        return None
+
+
+def _write(record: Record, item: Item, done: Finished, options: Options) -> list[str]:
+    """Write what is wanted of one photograph, itself last; the files."""
+    files = []
+    if options.save_features and done.features:
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {name: np.ascontiguousarray(values) for name, values in done.features.items()}
+        np.savez_compressed(buffer, **arrays)
+        files.append(record.write(f"{FEATURES}/{item.name}.npz", buffer.getvalue()))
+    if options.save_mask and done.mask is not None:
+        files.append(record.write(f"{MASKS}/{item.name}.png", images.encode_png(done.mask)))
+    return [*files, record.write(f"{item.name}.png", images.encode_png(np.ascontiguousarray(done.image)))]
 
 
 def _printable(text: str) -> str:

@@ -82,7 +82,7 @@ def detectors() -> tuple[str, ...]:
 
 
 # What to say where only `dlib` looks for faces.
-BLIND_TO_MASKS = "dlib misses many masked faces. `occbench doctor` says where yunet's weights go, which finds them."
+BLIND_TO_MASKS = "dlib misses many masked faces. `occbench fetch-weights yunet` gets the detector that finds them."
 
 
 def locator(names: Sequence[str] | None = None) -> Locator:

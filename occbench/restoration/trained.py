@@ -1,6 +1,5 @@
 """A trained run as a method of restoration."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from occbench.digest import file_sha256
+from occbench.errors import InputError, UsageError
 from occbench.restoration import Examples, Image, Restored, Track
 
 if TYPE_CHECKING:  # torch is imported when networks are opened
@@ -107,7 +108,7 @@ def opened(run: Path, device: str = "cpu") -> "Loaded":
     from occbench.training.checkpoints import find
 
     path = find(run).resolve()
-    return _loaded(path, _sha256(path), device)
+    return _loaded(path, file_sha256(path), device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ class Loaded:
 
     Attributes:
         path, sha256: of its file.
-        baseline: with the networks that restore, in evaluation mode.
+        baseline: with the networks that restore, in evaluation mode; those that only train have no values.
         recipe: of the run.
         step: how many were trained.
         notices: what everybody who reads of a result must know.
@@ -130,11 +131,6 @@ class Loaded:
     notices: tuple[str, ...]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @cache
 def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     """A checkpoint's networks, ready to restore; once a process."""
@@ -144,7 +140,11 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     from occbench.training.train import build
 
     checkpoint = checkpoints.load(path)
-    baseline = build(checkpoint.recipe, checkpoint.count("labels"), 0)
+    try:
+        with torch.device("meta"):  # a recipe may claim networks of any size; memory is for those alone that the file holds
+            baseline = build(checkpoint.recipe, checkpoint.count("labels"), 0)
+    except (UsageError, RuntimeError) as error:
+        raise InputError(f"{path} does not fit the networks of its recipe, which cannot be built: {error}") from None
     networks = {name: baseline.networks[name] for name in baseline.restoring}
     averaged = any(key.startswith("averages.") for key in checkpoint.arrays)
     checkpoint.load_networks(networks, "averages" if averaged else "networks")

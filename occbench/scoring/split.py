@@ -13,6 +13,7 @@ import pandas as pd
 from occbench.errors import UsageError
 from occbench.landmarks.alignment import apply
 from occbench.manifest import MANIFEST, Pair, fingerprint, read
+from occbench.manifest.natural import is_natural
 from occbench.manifest.schema import SPLITS
 
 
@@ -112,8 +113,14 @@ def open_split(directory: Path, name: str) -> Split:
 
     Raises:
         InputError: no manifest, or one that cannot be used.
-        UsageError: the split has no pairs; lists the sizes of the others.
+        UsageError: the split has no pairs (lists the sizes of the others), or nothing there has: it is a natural set.
     """
+    if is_natural(directory):
+        raise UsageError(
+            f"{directory} is a natural set: its photographs have no clean counterparts, so there is no truth to score against. "
+            f"Restore them and look (`occbench restore {directory / 'images'} --run RUN --out DIR --sheet`), or learn from them "
+            f"(`occbench train-baseline --natural {directory}`)."
+        )
     pairs, sizes = [], dict.fromkeys(SPLITS, 0)
     for pair in read(directory / MANIFEST):
         sizes[pair.split] += 1

@@ -4,7 +4,6 @@ Machines that see one folder can share a run: each makes a part of the shards (`
 assembles (`merge`). Where they do not, each makes its part in a folder of its own, and `gather` brings them together.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from occbench.digest import file_sha256
 from occbench.errors import OccbenchError, UsageError
 from occbench.faces import open_source
 from occbench.landmarks.locate import Locator
@@ -227,8 +227,7 @@ def _plan_of_rows(rows: Rows, root: Path | None, out: Path) -> Plan:
     if manifest.resolve().is_relative_to(out.resolve()):
         raise UsageError(f"{manifest} lies in {out}, which is to be rebuilt from it: choose another folder for --out.")
     open_source(rows.source, root)
-    with manifest.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = file_sha256(manifest)
     rebuilt = {
         "manifest": digest,
         "source": rows.source,

@@ -11,6 +11,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
+from occbench.digest import file_sha256
 from occbench.errors import InputError, Rejected, UsageError
 from occbench.faces import Face, Source, open_source
 from occbench.images import decode, read_bytes
@@ -184,8 +185,7 @@ def _said(value: Any) -> Any:
     if not isinstance(value, Path):
         return value
     try:
-        with value.open("rb") as stream:
-            return {"file": value.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        return {"file": value.name, "sha256": file_sha256(value)}
     except OSError as error:
         raise InputError(f"{value} cannot be read: {error.strerror}.") from None
 

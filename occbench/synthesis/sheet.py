@@ -20,7 +20,9 @@ _GAP_ACROSS, _GAP_DOWN, _CAPTION, _HEADING, _TITLE = 24, 12, 20, 44, 78
 _PAPER, _INK, _FAINT, _LINE = (246, 246, 244), (34, 36, 40), (112, 116, 122), (212, 212, 208)
 
 
-def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench", shown: str = "clean, occluded, mask") -> None:
+def contact_sheet(
+    rows: Sequence[Row], path: Path, title: str = "occbench", shown: str = "clean, occluded, mask", counted: str = "pairs"
+) -> None:
     """Draw pairs as triples (clean, occluded, mask), grouped by occluder, and write them as one PNG. Equal input, equal pixels.
 
     Args:
@@ -29,6 +31,7 @@ def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench", show
         path: of the PNG.
         title: its heading, followed by counts.
         shown: what the three images are.
+        counted: what three images are.
 
     Raises:
         RunError: the file cannot be written.
@@ -44,7 +47,7 @@ def contact_sheet(rows: Sequence[Row], path: Path, title: str = "occbench", show
 
     canvas = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(canvas)
-    counts = [f"{len(rows)} pairs", *(f"{occluder} {len(members)}" for occluder, members in groups)]
+    counts = [f"{len(rows)} {counted}", *(f"{occluder} {len(members)}" for occluder, members in groups)]
     pen.text((_MARGIN, 22), title, _INK, font(24))
     pen.text((_MARGIN, 54), "   ".join(counts), _FAINT, font(13))
     pen.text((width - _MARGIN, 54), f"left to right: {shown}", _FAINT, font(13), anchor="ra")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import Result
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from occbench.restoration import Restored, trained
 
@@ -61,7 +61,9 @@ def pixels(path: Path) -> Pixels:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """All but the record."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name != ".occbench.jsonl")
 
 
 def test_a_folder_with_masks(occbench: Run, photos: Path, masks: Path, tmp_path: Path) -> None:
@@ -75,6 +77,14 @@ def test_a_folder_with_masks(occbench: Run, photos: Path, masks: Path, tmp_path:
     assert np.array_equal(mask, pixels(masks / "ann/1.png"))
     assert (after != before).any(axis=2)[mask > 0].mean() > 0.9
     assert np.array_equal(after[:60], before[:60])
+
+
+def test_the_sheet_counts_photographs(occbench: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, place, text, *_, **__: written.append(text))
+    assert occbench("restore", photos, "--out", tmp_path / "out", *OCCLUDED, "--sheet").exit_code == 0
+    assert any(text.startswith("3 photographs") for text in written)
+    assert not [text for text in written if "pairs" in text]
 
 
 def test_the_same_again(occbench: Run, photos: Path, masks: Path, tmp_path: Path) -> None:
@@ -199,6 +209,7 @@ def test_inside_the_photographs(occbench: Run, photos: Path) -> None:
         (("--method", "occluded", "--landmarks", "yuunet"), "Did you mean 'yunet'?"),
         (("--method", "occluded", "--landmarks", "canonical"), "canonical"),
         (("--run", "."), "no trained run there"),
+        (("--method", "occluded", "--resume", "--overwrite"), "choose one"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -207,6 +218,12 @@ def test_wrong_usage(occbench: Run, photos: Path, tmp_path: Path, options: tuple
     assert result.exit_code == 2
     assert says in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_restored_are_photographs_again(occbench: Run, photos: Path, tmp_path: Path) -> None:
+    assert occbench("restore", photos, "--out", tmp_path / "once", *OCCLUDED).exit_code == 0
+    again = occbench("restore", tmp_path / "once", "--out", tmp_path / "twice", *OCCLUDED)
+    assert "3 of 3 photographs" in again.stdout
 
 
 def test_no_photographs(occbench: Run, tmp_path: Path) -> None:
@@ -245,4 +262,4 @@ def test_interrupted(occbench: Run, photos: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("occbench.restoration.job.apply", interrupt)
     result = occbench("restore", photos, "--out", tmp_path / "out", *OCCLUDED)
     assert result.exit_code == 130
-    assert "--overwrite starts again" in result.stderr
+    assert "--resume goes on" in result.stderr

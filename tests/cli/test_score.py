@@ -66,6 +66,15 @@ def test_predictions_need_a_name(occbench: Run, data: Path, tmp_path: Path) -> N
     assert "--name" in result.stderr
 
 
+def test_a_natural_set_has_no_truth(occbench: Run, tmp_path: Path) -> None:
+    (tmp_path / "natural.parquet").write_bytes(b"whatever")
+    result = occbench("score", "--data", tmp_path, "--method", "telea", "--out", tmp_path / "r")
+    assert result.exit_code == 2
+    for said in (str(tmp_path), "no truth to score against", "occbench restore", "train-baseline --natural"):
+        assert said in result.stderr
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_folder_without_a_manifest(occbench: Run, tmp_path: Path) -> None:
     result = occbench("score", "--data", tmp_path, "--method", "telea", "--out", tmp_path / "r")
     assert result.exit_code == 2

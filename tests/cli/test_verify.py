@@ -9,6 +9,7 @@ from occbench.cli.verify import verify
 from occbench.errors import UsageError
 from occbench.images import encode_png, pixel_sha256
 from occbench.manifest import MANIFEST, ManifestWriter, Pair
+from occbench.manifest.natural import NATURAL, Sight, write_natural
 
 
 @pytest.fixture
@@ -31,6 +32,20 @@ def dataset(tmp_path: Path) -> Path:
     )
     with ManifestWriter(tmp_path / MANIFEST) as writer:
         writer.write(row)
+    return tmp_path
+
+
+@pytest.fixture
+def natural(tmp_path: Path) -> Path:
+    """One photograph without a counterpart."""
+    image = np.full((8, 8, 3), 90, np.uint8)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "x.png").write_bytes(encode_png(image))
+    row = Sight(
+        *("x.jpg", "natural", "x", "train", "masked", np.zeros((68, 2)), "test", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), 0.0, 0.0, 0.0),
+        *(None, "0" * 64, pixel_sha256(image), "images/x.png", 8, 8, ()),
+    )
+    write_natural(tmp_path / NATURAL, [row])
     return tmp_path
 
 
@@ -88,6 +103,22 @@ def test_the_manifest_alone(dataset: Path) -> None:
     result = run(dataset, "--metadata")
     assert result.exit_code == 0
     assert result.stdout == f"All as promised: 1 pairs, the manifest alone, in {dataset}.\n"
+
+
+def test_a_natural_set(natural: Path) -> None:
+    result = run(natural)
+    assert result.exit_code == 0
+    assert result.stdout == f"All as promised: 1 photographs, 1 files in {natural}.\n"
+    (natural / "images" / "x.png").unlink()
+    result = run(natural)
+    assert result.exit_code == 4
+    assert "  missing: images/x.png: no such file\n" in result.stdout
+
+
+def test_a_natural_set_is_of_no_benchmark(natural: Path) -> None:
+    result = run(natural, "--benchmark", "lfw-masks-v1")
+    assert isinstance(result.exception, UsageError)
+    assert "natural set" in str(result.exception)
 
 
 def test_nothing_is_no_benchmark(dataset: Path) -> None:

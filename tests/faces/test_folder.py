@@ -259,7 +259,7 @@ def test_locate_says_what_is_missing(image_id: str, tmp_path: Path) -> None:
 
 def table(path: Path, *lines: str, header: str = "path,identity,split") -> dict[str, Path]:
     path.write_text("\n".join((header, *lines)) + "\n", encoding="utf-8")
-    return {"identities_csv": path}
+    return {"identities": path}
 
 
 def test_csv_says_who_and_which_split(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_csv_without_splits_is_split_by_identity(tmp_path: Path) -> None:
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
     plant(tmp_path, "Zoë 1.jpg")
     (tmp_path / "who.csv").write_bytes('\ufeffPath , Identity\r\n"Zoë 1.jpg" , Zoë\r\n'.encode())
-    (face,) = faces(tmp_path, identities_csv=tmp_path / "who.csv")
+    (face,) = faces(tmp_path, identities=tmp_path / "who.csv")
     assert face.identity == "Zoë"
 
 
@@ -312,7 +312,7 @@ def test_csv_mistakes_are_named(lines: list[str], header: str, said: str, tmp_pa
 def test_csv_that_is_something_else(content: bytes, tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
     (tmp_path / "who.csv").write_bytes(content)
-    assert "who.csv" in complaint(tmp_path, identities_csv=tmp_path / "who.csv")
+    assert "who.csv" in complaint(tmp_path, identities=tmp_path / "who.csv")
 
 
 # Nothing to work with
@@ -334,7 +334,7 @@ def test_root_is_not_there(tmp_path: Path) -> None:
 
 
 def test_no_csv_there(tmp_path: Path) -> None:
-    assert "none.csv" in complaint(tmp_path, identities_csv=tmp_path / "none.csv")
+    assert "none.csv" in complaint(tmp_path, identities=tmp_path / "none.csv")
 
 
 def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,5 +351,5 @@ def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_an_option_that_the_source_does_not_have(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only: identities_csv"):
+    with pytest.raises(UsageError, match=r"no --colour, only --identities and --exclude-identities"):
         open_source("folder", tmp_path, colour="red")

@@ -45,6 +45,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         list(open_source("sample", None).faces())
 
 
-def test_it_has_no_options() -> None:
-    with pytest.raises(UsageError, match="none"):
-        open_source("sample", None, identities_csv="x.csv")
+def test_it_has_no_options_of_its_own() -> None:
+    with pytest.raises(UsageError, match="no --identities, only --exclude-identities"):
+        open_source("sample", None, identities="x.csv")

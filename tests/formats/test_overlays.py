@@ -221,6 +221,23 @@ def test_something_else_for_a_layer_is_refused(pack: Path, photographs: Path, tm
     assert reapply(tmp_path / "pack", photographs, tmp_path / "out", workers=1).rejects == {"layer-unusable": 1}
 
 
+def test_a_layer_beyond_its_frame_is_refused_before_it_is_decoded(pack: Path, photographs: Path, tmp_path: Path) -> None:
+    shutil.copytree(pack, tmp_path / "pack")
+    header = encode_png(np.zeros((4000, 4000, 4), np.uint8))[:60]  # nothing more is there: decoding it would say `truncated`
+    (tmp_path / "pack" / next(read_overlays(pack)).path).write_bytes(header)
+    reapply(tmp_path / "pack", photographs, tmp_path / "out", workers=1)
+    (reject,) = rejects(tmp_path / "out")
+    assert reject.reason == "layer-unusable"
+    assert "4000×4000 pixels" in reject.detail
+
+
+@pytest.mark.parametrize("place", [{"layer_x": -(2**31)}, {"layer_y": -1}, {"layer_x": 2**31 - 1}], ids=str)
+def test_a_layer_that_begins_outside_its_frame_is_refused(
+    forged: Callable[..., Path], photographs: Path, tmp_path: Path, place: dict[str, int]
+) -> None:
+    assert reapply(forged(**place), photographs, tmp_path / "out", workers=1).rejects == {"layer-unusable": 1}
+
+
 def test_rows_of_one_photograph_must_agree(forged: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
     summary = reapply(forged(width=63), photographs, tmp_path / "out", workers=1)
     assert sum(summary.rejects.values()) >= 1

@@ -14,6 +14,7 @@ from occbench.importing import open_layout
 from occbench.importing.natural_set import NaturalSummary, import_natural
 from occbench.manifest.natural import NATURAL, read_natural
 from occbench.manifest.pixels import load
+from occbench.manifest.verify import verify
 
 Tree = Callable[[Path], dict[str, str]]
 
@@ -48,6 +49,12 @@ def test_crops_and_rows(rof: Path, tmp_path: Path) -> None:
     assert "masked/ann_lee_wearing_mask/000002.jpg,,no-face" in (tmp_path / "out" / "rejects.csv").read_text()
     assert "masked" in (tmp_path / "out" / "README.md").read_text()
     assert (tmp_path / "out" / "contact_sheet.png").exists()
+
+
+def test_what_was_imported_can_be_verified(rof: Path, tmp_path: Path) -> None:
+    bring(rof, tmp_path / "out")
+    report = verify(tmp_path / "out", workers=1)
+    assert (report.ok, report.rows, report.files) == (True, 9, 9)
 
 
 def test_any_number_of_workers(rof: Path, tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from occbench.errors import InputError
 from occbench.images import decode_exact, encode_png, pixel_sha256
 from occbench.manifest import MANIFEST, ManifestWriter, Pair, read
+from occbench.manifest.natural import NATURAL, Sight, read_natural, write_natural
 from occbench.manifest.schema import to_batch
 from occbench.manifest.verify import Report, verify
 
@@ -211,3 +212,64 @@ def test_the_manifest_alone_is_read_to_the_end(dataset: Path, make_pair: Any) ->
     pq.write_table(pa.concat_tables([record, record.slice(3, 1)]), dataset / MANIFEST)
     with pytest.raises(InputError, match="row 12: the pair id"):
         verify(dataset, images=False)
+
+
+# Natural sets.
+
+
+@pytest.fixture
+def natural(tmp_path: Path) -> Path:
+    """Four crops of two people."""
+    rows = []
+    for number in range(4):
+        image = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        path = tmp_path / f"images/0000/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(image))
+        rows.append(
+            Sight(
+                *(f"masked/{number}.jpg", "rof", f"Person_{number // 2}", "train", "masked", np.zeros((68, 2)), "test 1"),
+                *((1.0, 0.0, 0.0, 0.0, 1.0, 0.0), 0.0, 0.0, 0.0, None, "a" * 64, pixel_sha256(image)),
+                *(path.relative_to(tmp_path).as_posix(), 16, 16, ()),
+            )
+        )
+    write_natural(tmp_path / NATURAL, rows)
+    return tmp_path
+
+
+def test_a_sound_natural_set(natural: Path) -> None:
+    report = verify(natural, workers=1)
+    assert report.document() == {"ok": True, "rows": 4, "files": 4, "counts": {}, "problems": []}
+
+
+def test_a_changed_pixel_of_a_natural_set(natural: Path) -> None:
+    repaint(natural / "images/0000/2.png", 5, 7)
+    assert only(verify(natural, workers=1)) == ("changed", "images/0000/2.png")
+
+
+def test_missing_and_extra_files_of_a_natural_set(natural: Path) -> None:
+    (natural / "images/0000/1.png").rename(natural / "images/0000/one.png")
+    report = verify(natural, workers=1)
+    assert report.counts == {"missing": 1, "extra": 1}
+    assert [problem[:2] for problem in report.problems] == [("missing", "images/0000/1.png"), ("extra", "images/0000/one.png")]
+
+
+def test_a_person_in_two_splits_of_a_natural_set(natural: Path) -> None:
+    rows = list(read_natural(natural / NATURAL))
+    rows[3] = Sight(**{name: getattr(rows[3], name) for name in Sight.__slots__} | {"split": "test"})
+    write_natural(natural / NATURAL, rows)
+    assert only(verify(natural, images=False)) == ("identity", "rof/Person_1")
+
+
+def test_any_number_of_workers_says_the_same_of_a_natural_set(natural: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("occbench.manifest.verify._TASK", 1)
+    for number in (0, 3):
+        repaint(natural / f"images/0000/{number}.png", 0, 0)
+    one, other = verify(natural, workers=1), verify(natural, workers=2)
+    assert one == other
+    assert one.counts == {"changed": 2}
+
+
+def test_pairs_come_first_where_both_manifests_are(dataset: Path) -> None:
+    (dataset / NATURAL).write_bytes(b"whatever")
+    assert verify(dataset, workers=1).rows == 12

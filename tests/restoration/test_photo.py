@@ -14,7 +14,7 @@ from occbench.errors import InputError, Rejected, UsageError
 from occbench.images import decode, read_bytes
 from occbench.landmarks.alignment import apply as through
 from occbench.landmarks.locate import Locator
-from occbench.restoration import Restored, Track, apply, create, inputs, job, photo
+from occbench.restoration import Restored, Track, apply, batches, create, inputs, job, photo
 from occbench.restoration.blend import membrane, opacity, outward, paste, seamless
 
 Pixels = npt.NDArray[np.uint8]
@@ -366,7 +366,7 @@ def test_large_photographs_wait_in_smaller_batches(album: Path, tmp_path: Path, 
             sizes.append(len(occluded))
             return super().restore(occluded, mask)
 
-    monkeypatch.setattr(job, "_PIXELS", 200 * 200)
+    monkeypatch.setattr(batches, "_PIXELS", 200 * 200)
     job.run(inputs.collect([album], tmp_path / "a"), tmp_path / "a", Counting(), job.Options(size=64, landmarks=["dlib"]))
     assert sizes == [1, 1]
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +11,13 @@ from pathlib import Path
 from occbench.errors import RunError
 
 _ADVICE = {
-    errno.ENOSPC: " Free some space, then go on with --resume.",
-    errno.EDQUOT: " Free some space, then go on with --resume.",
+    errno.ENOSPC: " Free some space, then run the command again (with --resume, where it has that).",
+    errno.EDQUOT: " Free some space, then run the command again (with --resume, where it has that).",
     errno.EROFS: " Choose another folder.",
     errno.EACCES: " Choose another folder.",
 }
+
+TEMPORARY = re.compile(r"\..+\.\d{7,}\.tmp")  # names that `unfinished` gives: what is left when somebody is killed
 
 
 @contextmanager

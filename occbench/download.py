@@ -57,7 +57,7 @@ def mirror(text: str) -> str | Path:
     with suppress(ValueError, OSError, RuntimeError):  # a port that is no number, a name too long, no home folder
         parts = urlsplit(text)
         if parts.scheme in ("http", "https"):
-            if parts.hostname and parts.port != 0 and not (parts.username or parts.query or parts.fragment):
+            if parts.hostname and parts.port != 0 and not ("@" in parts.netloc or parts.query or parts.fragment):
                 return text.rstrip("/")
         elif (folder := Path(text).expanduser()).is_dir():
             return folder
@@ -123,8 +123,9 @@ def fetch(download: Download, progress: Callable[[int], None] = lambda _: None) 
                     size += len(piece)
                     progress(len(piece))
             if digest.hexdigest() != model.sha256:
+                broken = size < model.size and isinstance(download.source, str)
                 how = f"{size:,} bytes of sha256 {digest.hexdigest()} instead of {model.size:,} bytes of sha256 {model.sha256}"
-                raise _another(download, how + (" (try again if the connection broke)" if size < model.size else ""))
+                raise _another(download, how + (" (try again if the connection broke)" if broken else ""))
 
 
 def _source(name: str, base: str | Path | None) -> str | Path | None:

@@ -189,8 +189,8 @@ def find(name: str, *, verify: bool = True) -> Path:
 def advice(name: str) -> str:
     """What a user does to have the file of `name`, in one or two sentences."""
     weights = WEIGHTS[name]
-    command = f"with `occbench fetch-weights {name}`, or " if weights.address else ""
-    return f"Get it {command}from {weights.origin}, and put it at {cached(name)}, or into a folder that {ENVIRONMENT} names." + (
+    command = f"Run `occbench fetch-weights {name}`. Or get" if weights.address else "Get"
+    return f"{command} it from {weights.origin}, and put it at {cached(name)}, or into a folder that {ENVIRONMENT} names." + (
         f" Its sha256 must be {weights.sha256}." if weights.sha256 else ""
     )
 

@@ -269,7 +269,7 @@ def test_a_proxy_that_refuses(web: Web, monkeypatch: pytest.MonkeyPatch) -> None
         handler.wfile.write(b"HTTP/1.0 407 \x1b[31mred\r\n\r\n")
 
     web.answers["a.example:443"] = refuse
-    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("https_proxy", web.address)
     (planned,) = plan(["tiny"], base="https://a.example")
     with pytest.raises(InputError, match=r"407 \?\[31mred"):
@@ -305,7 +305,15 @@ def test_a_folder_that_cannot_be_made(published: Publish, tmp_path: Path) -> Non
             "http://a.example:x",
             "http://a.example:99999",
         ),
-        *("http://me:secret@a.example", "http://a.example/?x", "http://a.example/#x", "x" * 5000, "~nobody-has-this-name", "\0"),
+        *(
+            "http://me:secret@a.example",
+            "http://:secret@a.example",
+            "http://a.example/?x",
+            "http://a.example/#x",
+            "x" * 5000,
+            "~nobody-has-this-name",
+            "\0",
+        ),
     ],
 )
 def test_not_a_mirror(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

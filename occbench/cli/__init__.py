@@ -61,8 +61,8 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             resumable = command is not None and any(option.name == "resume" for option in command.params)
-            kept = " What is finished is kept: the same command with --resume goes on." if resumable else ""
-            click.echo(f"Interrupted.{kept}", err=True)
+            kept = " What is finished is kept: the same command with --resume (and without --overwrite) goes on."
+            click.echo(f"Interrupted.{kept if resumable else ''}", err=True)
             ctx.exit(_INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise

@@ -101,7 +101,7 @@ def detect_mask(
     except KeyboardInterrupt:
         if out is not None:
             raise
-        click.echo("Interrupted.", err=True)
+        click.echo("Interrupted.", err=True)  # nothing was written: there is nothing to go on with
         context.exit(_INTERRUPTED)
     document = summary.document() | {"method": loaded.name, "threshold": threshold, "notices": list(loaded.notices)}
     if as_json:

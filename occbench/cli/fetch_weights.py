@@ -31,8 +31,8 @@ def fetch_weights(
     """Download the files of models by NAME (`occbench doctor` lists the names) from where their makers publish them.
 
     Size, licence and address are said first. A file is kept only if its sha256 is the one that occbench knows. Files that are
-    found already are left alone; with --out, those that are in DIR. It stops at the first that cannot be had; what came before is
-    kept.
+    found already are left alone; with --out, those that are in DIR. What is known not to be there (unpublished, or not in the
+    folder) stops it before anything is fetched; when a download fails, what came before is kept.
 
     \b
     Examples:
@@ -46,14 +46,18 @@ def fetch_weights(
     network, another hash); 1 the disk is full or the like; 130 interrupted.
     """
     if bool(names) == everything:
-        known = ", ".join(weights.WEIGHTS)
-        raise UsageError(f"Which models? Name them, or give --all for those that can be fetched. There are: {known}.")
+        every, others = available(), [name for name in weights.WEIGHTS if name not in available()]
+        raise UsageError(
+            f"Which models? Name them, or give --all for those that can be fetched: {', '.join(every)}. "
+            f"Not published in the form that occbench needs: {', '.join(others)}."
+        )
     place = None if base is None else mirror(base)
     if not (chosen := names or available(place)):
         raise UsageError(f"{base} holds no file that occbench knows by its hash.")
     downloads = plan(chosen, out, place)
     if everything and (others := [name for name in weights.WEIGHTS if name not in chosen]):
-        click.echo(f"Left out, because they cannot be fetched{' from there' if base else ''}: {', '.join(others)}.", err=True)
+        where = "there" if base else "from anybody in this form"
+        click.echo(f"Not to be had {where}, so left out: {', '.join(others)}.", err=True)
     for download in () if dry_run else downloads:
         if download.source is not None:
             click.echo(_announced(download), err=True)

@@ -69,7 +69,8 @@ class Folder:
         """
         found = self._photographs()
         if not found:
-            raise InputError(f"No photographs in {self.root} or below: looked for {' '.join(sorted(_SUFFIXES))}.")
+            looked = f"looked for {' '.join(sorted(_SUFFIXES))}, and skipped folders that occbench made"
+            raise InputError(f"No photographs in {self.root} or below: {looked}.")
         people = self._listed(found) if self.identities else {image_id: _who(image_id) for image_id in found}
         given = {person.identity: person.split for person in people.values() if person.split}
         splits = {**by_identity(person.identity for person in people.values() if person.identity not in given), **given}

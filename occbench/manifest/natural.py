@@ -18,8 +18,8 @@ from occbench.manifest import MANIFEST
 from occbench.manifest.checks import checked, numbers
 from occbench.manifest.reader import checked_batches, opened
 from occbench.manifest.schema import KINDS, SCHEMA, SCHEMA_VERSION, canonical_json, parse_object, tenths
+from occbench.manifest.schema import NATURAL as NATURAL
 
-NATURAL = "natural.parquet"
 OCCLUDED_KINDS = tuple(kind for kind in KINDS if kind != "neutral")
 _ROW_GROUP = 4096
 

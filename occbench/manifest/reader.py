@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from occbench.errors import InputError
 from occbench.manifest.checks import check_footer, checked, numbers
-from occbench.manifest.schema import SCHEMA, SCHEMA_VERSION, Pair
+from occbench.manifest.schema import NATURAL, SCHEMA, SCHEMA_VERSION, Pair
 
 _BATCH = 1024
 
@@ -168,6 +168,8 @@ def checked_batches(
 def opened(path: Path, called: Path, schema: pa.Schema = SCHEMA) -> Iterator[pq.ParquetFile]:
     """The Parquet file, once it is known to have a manifest's columns, version and sizes."""
     if not path.is_file():
+        if (called.parent / NATURAL).is_file() and schema is SCHEMA:
+            raise InputError(f"{called.parent} is a natural set: photographs without truth, and no pairs, which are needed here.")
         raise InputError(f"{called}: {'not a file' if path.exists() else 'no such file'}; a manifest.parquet is needed here.")
     with ExitStack() as stack:
         with _unreadable(str(called)):

@@ -15,6 +15,7 @@ SPLITS = ("train", "val", "test")
 # What rows say that nobody can render again: a key of the parameters where others have made the pair, and the landmark source where
 # it was made from an overlay pack.
 IMPORTED, FROM_PACK = "imported", "average geometry through the crop"
+NATURAL = "natural.parquet"  # the manifest of a natural set
 KINDS = ("masked", "sunglasses", "glasses", "occluded", "neutral")  # of natural photographs
 
 

@@ -1,7 +1,6 @@
 """Does a data set on disk hold what its manifest promises? Every file is read, decoded and hashed again."""
 
 import os
-import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from occbench.atomic import TEMPORARY
 from occbench.errors import Rejected
 from occbench.images import decode_exact, pixel_sha256, read_bytes
 from occbench.manifest import MANIFEST, count, read
@@ -34,7 +34,6 @@ KINDS = {
 }
 FOLDERS = ("clean", "occluded", "mask")
 NATURAL_FOLDERS = ("images",)
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 _TASK = 64  # rows
 
 Image = npt.NDArray[np.uint8]
@@ -237,7 +236,7 @@ def _image(root: Path, file: _File, problems: list[Problem]) -> Image | None:
 def _strangers(root: Path, known: npt.NDArray[np.int64], folders: Iterable[str]) -> Iterator[Problem]:
     """Files that no row names. `known` are sorted hashes of paths: eight bytes a file are enough to recognise one."""
     for entry in sorted(root.glob(".*.tmp")):
-        if _TEMPORARY.fullmatch(entry.name):
+        if TEMPORARY.fullmatch(entry.name):
             yield _leftover(entry.name)
     for folder in folders:
         for parent, below, files in os.walk(root / folder):
@@ -246,7 +245,7 @@ def _strangers(root: Path, known: npt.NDArray[np.int64], folders: Iterable[str])
             for name in sorted([*files, *links]):
                 path = (Path(parent) / name).relative_to(root).as_posix()
                 at = int(np.searchsorted(known, hash(path)))
-                if _TEMPORARY.fullmatch(name):
+                if TEMPORARY.fullmatch(name):
                     yield _leftover(path)
                 elif at == len(known) or known[at] != hash(path):
                     yield Problem("extra", path, "no row of the manifest names it")

@@ -14,16 +14,16 @@ ON_SHEET = 48  # the first that are no rejects
 _TOGETHER = 8  # photographs a batch,
 _PIXELS = 1 << 26  # or fewer, if they are large: they wait in memory
 
-Face = TypeVar("Face")
+Seen = TypeVar("Seen")
 
 
 def batches(
     items: Sequence[Item],
-    look: Callable[[Item, Image], Face],
+    look: Callable[[Item, Image], Seen],
     record: Record,
     sheet: bool,
     progress: Callable[[int, int], None],
-) -> Iterator[list[tuple[Item, Face]]]:
+) -> Iterator[list[tuple[Item, Seen]]]:
     """What is to be done. Photographs that cannot be used go into the record.
 
     Args:
@@ -33,7 +33,7 @@ def batches(
         sheet: those that are shown on a sheet are done again, even if they are known.
         progress: called with how many photographs, and how many rejects, have been done.
     """
-    batch: list[tuple[Item, Face]] = []
+    batch: list[tuple[Item, Seen]] = []
     pixels, shown = 0, ON_SHEET if sheet else 0
     for item in items:
         known = record.answers.get(item.name)

@@ -40,6 +40,7 @@ _SHARE = 0.05  # of the crop's pixels: the most suspicious ones, whose mean spea
 _EVEN = 0.02
 _RECORD = f"{RECORDS}/photographs.jsonl"  # a folder that says that masks are no photographs
 _COLUMNS = ("source", "image_id", "hidden", "probability", "left", "top", "right", "bottom", "face")
+_TOLD = ("hidden", "probability", "box", "face")
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def run(
     """
     of = {"method": method.signature, "size": size, "threshold": threshold, "landmarks": list(find.signatures)}
     photographs = mark((item.name, item.path) for item in items)
-    record = Record(out, _RECORD, "detect-mask", {**of, "photographs": photographs}, resume=resume)
+    record = Record(out, _RECORD, "detect-mask", {**of, "photographs": photographs}, told=_TOLD, resume=resume)
     rows: list[Row] = []
 
     def look(_: Item, photo: Image) -> Seen:

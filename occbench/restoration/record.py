@@ -7,12 +7,12 @@ what was found.
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from occbench import __version__
-from occbench.atomic import writing
+from occbench.atomic import TEMPORARY, writing
 from occbench.errors import InputError, UsageError
 from occbench.images import write_atomic
 from occbench.manifest.schema import Reject
@@ -21,7 +21,7 @@ from occbench.restoration.inputs import Item
 # By name of the photograph, plain JSON data: `reason` and `detail` of a reject; else `files`, those that were written, and more.
 Answers = dict[str, dict[str, Any]]
 
-_LEFTOVER = re.compile(r"\..+\.(png|npz|csv|jsonl)\.\d{7,}\.tmp")  # what `atomic.replacing` leaves when it is killed
+_OURS = re.compile(r".+\.(png|npz|csv|jsonl)\.\d+\.tmp")  # of the temporary files that may be lying about
 
 
 class Record:
@@ -32,7 +32,9 @@ class Record:
         place: of the record in `out`.
         called: of which command.
         run: what the run depends on, plain JSON data: only the same one goes on.
-        resume: go on with the run in `out`, if there is one. Answers whose files are gone are forgotten.
+        told: what an answer has besides its files.
+        resume: go on with the run in `out`, if there is one. Photographs whose files are gone, or that could not be read the last
+            time, are done again.
         overwrite: begin in a folder that is not empty, too; None where the command has no such option.
 
     Attributes:
@@ -51,11 +53,12 @@ class Record:
         called: str,
         run: Mapping[str, Any],
         *,
+        told: Collection[str] = (),
         resume: bool = False,
         overwrite: bool | None = None,
     ) -> None:
         self.answers = Answers()
-        self._path = None if out is None else out / place
+        self._path, self._told = None if out is None else out / place, told
         self._run = json.loads(json.dumps({"command": called, "occbench": __version__, **run}))
         if out is None or self._path is None:
             return
@@ -120,7 +123,7 @@ class Record:
                 raise InputError(f"{out} is a file; --out needs a folder.")
             children = [child for folder in {out, path.parent} if folder.is_dir() for child in folder.iterdir()]
             ours = (path, path.parent)
-            return path.is_file(), all(child in ours or _LEFTOVER.fullmatch(child.name) for child in children)
+            return path.is_file(), all(child in ours or _leftover(child) for child in children)
         except OSError as error:
             raise InputError(f"{out} cannot be looked at: {error.strerror}. Choose another folder for --out.") from None
 
@@ -129,14 +132,24 @@ class Record:
         if before is not None and before != self._run:
             differing = [key for key in sorted(before.keys() | self._run.keys()) if before.get(key) != self._run.get(key)]
             said = "; ".join(f"{key}: {before.get(key)} -> {self._run.get(key)}" for key in differing)
-            raise UsageError(f"{self._out} holds another run, which cannot be resumed: {said}.")
-        for name, answer in answers.items():
-            if all((self._out / file).is_file() for file in answer.get("files", ())):
-                self.answers[name] = answer
+            raise UsageError(f"{self._out} holds another run, which cannot be resumed: {said}. Choose another folder for --out.")
+        self.answers = {name: answer for name, answer in answers.items() if self._holds(name, answer)}
         with writing(self._out):
             for leftover in self._out.rglob(".*.tmp"):
-                if _LEFTOVER.fullmatch(leftover.name):
+                if _leftover(leftover):
                     leftover.unlink(missing_ok=True)
+
+    def _holds(self, name: str, answer: dict[str, Any]) -> bool:
+        """An answer of an earlier run can be believed: anybody may have written to its file since."""
+        if "reason" in answer:  # a disk or network that failed may be back
+            return answer["reason"] != "unreadable" and all(isinstance(answer.get(key), str) for key in ("reason", "detail"))
+        files, own = answer.get("files"), (f"{name}.png", f"{name}.npz")
+        if not isinstance(files, list) or not files or not all(isinstance(file, str) and file.endswith(own) for file in files):
+            return False
+        try:
+            return answer.keys() >= set(self._told) and all((self._out / file).is_file() for file in files)
+        except OSError:  # names that cannot be
+            return False
 
     def _save(self, path: Path, answers: Answers) -> None:
         self.write(path.relative_to(self._out).as_posix(), _line(self._run) + _lines(answers))
@@ -154,9 +167,13 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, Answers]:
                 answers[str(said["name"])] = dict(said["answer"])
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): choose another folder for --out.") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     return run, answers
+
+
+def _leftover(path: Path) -> bool:
+    return TEMPORARY.fullmatch(path.name) is not None and _OURS.fullmatch(path.name) is not None
 
 
 def _lines(answers: Answers) -> bytes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -148,8 +148,14 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     networks = {name: baseline.networks[name] for name in baseline.restoring}
     averaged = any(key.startswith("averages.") for key in checkpoint.arrays)
     checkpoint.load_networks(networks, "averages" if averaged else "networks")
-    for network in networks.values():
-        network.to(torch.device(device)).eval().requires_grad_(False)
+    for name, network in networks.items():
+        if any(value.is_meta for value in (*network.parameters(), *network.buffers())):
+            raise InputError(
+                f"{path}: {name} keeps values outside its state (a buffer that is not persistent): it cannot be opened."
+            )
+        laid_out: Any = network.to(torch.device(device)).eval().requires_grad_(False)
+        if torch.device(device).type == "cuda":
+            laid_out.to(memory_format=torch.channels_last)
     notices = tuple(str(notice) for notice in checkpoint.facts.get("notices", ()))
     stage = checkpoint.facts.get("stage", "")
     if stage in list(baseline.stages)[:-1]:

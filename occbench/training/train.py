@@ -132,9 +132,10 @@ def train(
         try:
             loop.train(done, total, workers)
         except torch.cuda.OutOfMemoryError as error:
+            smaller = "" if precision == "bf16" else "--precision bf16, "
             raise RunError(
-                f"The GPU's memory is too small for batches of {recipe.settings.batch_size}. Begin again with --set accumulate=2 "
-                "or more, which takes the same batch in parts, with --precision bf16, or with a smaller batch_size."
+                f"The GPU's memory is too small for batches of {recipe.settings.batch_size}. Begin again with {smaller}"
+                "--set accumulate=N, which takes the same batch in N equal parts, or a smaller batch_size."
             ) from error
     return {
         "baseline": recipe.baseline,

@@ -45,7 +45,7 @@ def test_a_second_time(occbench: Run, place: Path) -> None:
 def test_all_says_what_is_left_out(occbench: Run, place: Path) -> None:
     result = occbench("fetch-weights", "--all", "--from", place / "mirror")
     assert result.exit_code == 0
-    assert "Left out, because they cannot be fetched from there: own." in result.stderr
+    assert "Not to be had there, so left out: own." in result.stderr
     assert weights.find("tiny")
 
 
@@ -84,7 +84,7 @@ def test_dry_run(occbench: Run, place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Which models? Name them, or give --all for those that can be fetched. There are: tiny, own."),
+        ([], "Which models? Name them, or give --all for those that can be fetched: tiny. Not published"),
         (["tiny", "--all"], "Which models?"),
         (["tinny"], "Did you mean 'tiny'?"),
         (["own"], "ResNet-34"),

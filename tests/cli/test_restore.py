@@ -262,4 +262,4 @@ def test_interrupted(occbench: Run, photos: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("occbench.restoration.job.apply", interrupt)
     result = occbench("restore", photos, "--out", tmp_path / "out", *OCCLUDED)
     assert result.exit_code == 130
-    assert "--resume goes on" in result.stderr
+    assert "with --resume" in result.stderr

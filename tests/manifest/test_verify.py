@@ -147,8 +147,8 @@ def test_a_linked_folder_is_extra_and_not_walked(dataset: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["", "clean/0000/"])
 def test_leftovers(dataset: Path, folder: str) -> None:
-    (dataset / f"{folder}.x.png.123.tmp").write_bytes(b"x")
-    assert only(verify(dataset, workers=1)) == ("leftover", f"{folder}.x.png.123.tmp")
+    (dataset / f"{folder}.x.png.41000001.tmp").write_bytes(b"x")
+    assert only(verify(dataset, workers=1)) == ("leftover", f"{folder}.x.png.41000001.tmp")
 
 
 def test_other_files_at_the_root_are_nobodys_business(dataset: Path) -> None:

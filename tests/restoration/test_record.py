@@ -67,7 +67,7 @@ def test_records_of_other_programs_are_something_else(tmp_path: Path, place: str
 def test_another_version_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Record(tmp_path, PLACES[0], "restore", {})
     monkeypatch.setattr("occbench.restoration.record.__version__", "9.9")
-    with pytest.raises(UsageError, match=r"occbench: .* -> 9\.9\.$"):
+    with pytest.raises(UsageError, match=r"occbench: .* -> 9\.9\. Choose another folder"):
         Record(tmp_path, PLACES[0], "restore", {}, resume=True)
 
 
@@ -101,3 +101,29 @@ def test_a_mark_knows_names_sizes_and_times(tmp_path: Path) -> None:
     os.utime(path, ns=(9, 5 * 10**9))
     assert mark([("a", path)]) == marks[0]
     assert mark([("a", None)]) == marks[2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"files": []},
+        {"files": 5},
+        {"files": [5]},
+        {"files": ["/etc/hostname"]},
+        {"files": ["x" * 5000 + "/a.png"]},
+        {"files": ["\0a.png"]},
+        {"files": ["a.png"]},
+        {"reason": "x"},
+        {"reason": "unreadable", "detail": "the disk may be back"},
+    ],
+    ids=str,
+)
+def test_answers_that_cannot_be_believed_are_made_again(tmp_path: Path, answer: object) -> None:
+    """Of another shape, of files that are not this photograph's, without what was told, or of a disk that failed."""
+    record = Record(tmp_path, PLACES[0], "detect-mask", {}, told=("hidden",))
+    record.add({"b": BAD, "c": {"files": [record.write("c.png", b"1"), record.write("a.png", b"1")][:1], "hidden": True}})
+    with (tmp_path / PLACES[0]).open("a") as file:
+        file.write(json.dumps({"name": "a", "answer": answer}) + "\n" + "[" * 100_000)
+    gone_on = Record(tmp_path, PLACES[0], "detect-mask", {}, told=("hidden",), resume=True)
+    assert gone_on.answers.keys() == {"b", "c"}

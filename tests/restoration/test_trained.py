@@ -48,6 +48,20 @@ def test_visible_pixels_come_back_as_they_were(run: Path, batch: tuple[np.ndarra
     assert not np.array_equal(restored[masks > 0], images[masks > 0])
 
 
+def test_values_outside_the_state_are_named(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkpoint holds them."""
+
+    def with_more(*given: Any) -> Any:
+        built = build(*given)
+        next(iter(built.networks.values())).register_buffer("window", torch.ones(3), persistent=False)
+        return built
+
+    (tmp_path / checkpoints.LAST).write_bytes((run / checkpoints.LAST).read_bytes())
+    monkeypatch.setattr("occbench.training.train.build", with_more)
+    with pytest.raises(InputError, match="generator keeps values outside its state"):
+        Trained.open(tmp_path, "cpu").prepare(lambda: iter(()))
+
+
 @pytest.mark.parametrize("at", [slice(0, 1), slice(2, 5), slice(7, 11), slice(0, 9)])
 def test_a_restoration_does_not_depend_on_its_batch(run: Path, batch: tuple[np.ndarray, np.ndarray], at: slice) -> None:
     images, masks = batch

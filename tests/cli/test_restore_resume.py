@@ -2,7 +2,7 @@
 
 import json
 import os
-import random
+import re
 import signal
 import subprocess
 import sys
@@ -242,17 +242,19 @@ def test_overwriting_begins_again_and_goes_on(occbench: Run, network: Any, many:
 
 def test_a_killed_run_goes_on(many: Path, tmp_path: Path, tree: Tree) -> None:
     """SIGKILL, whenever it comes, loses what was being done, and nothing else."""
-    chance = random.Random()
     options = ("--method", "occluded", "--size", "64", *DLIB, "--sheet", "--resume", "--out")
     command = [sys.executable, "-m", "occbench", "restore", str(many), *options]
     record = tmp_path / "out" / RECORD
-    for _ in range(2):
+    for delay in (0.1, 0.6):
         process = subprocess.Popen([*command, str(tmp_path / "out")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not record.exists():
             time.sleep(0.005)
-        time.sleep(chance.uniform(0, 1))
+        time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
+    done = [tmp_path / "out" / name for name in re.findall(r'"([^"]+\.png)"', record.read_text().rpartition("\n")[0])]
+    before = [path.stat().st_mtime_ns for path in done]
     assert subprocess.run([*command, str(tmp_path / "out")], capture_output=True).returncode == 3
+    assert [path.stat().st_mtime_ns for path in done] == before
     assert subprocess.run([*command, str(tmp_path / "whole")], capture_output=True).returncode == 3
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""Every variant of every baseline in the loop: resumed to the bit, in mixed precision, compiled."""
+"""Every variant of every baseline in the loop: resumed to the bit, and in mixed precision; one of each baseline compiled."""
 
 import csv
 from collections.abc import Callable, Mapping

@@ -22,19 +22,17 @@ import numpy.typing as npt
 import torch
 
 from occbench.errors import Rejected
-from occbench.faces import Face
 from occbench.images import decode, read_bytes
-from occbench.landmarks.alignment import crop, crop_matrix, five_points
+from occbench.landmarks.alignment import crop
 from occbench.landmarks.locate import Locator
 from occbench.metrics.kid import kid
 from occbench.metrics.vgg import Features
 from occbench.pairs.paired import open_pairs
-from occbench.restoration.photo import locator
+from occbench.restoration.photo import align, locator
 
 Images = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
 
-_FACE = Face("photographs", "photograph", Path(), "", "test")
 _SIZE = 128
 _DRAWS = 200
 
@@ -78,10 +76,11 @@ def aligned(find: Locator, seen: Iterable[tuple[Images, ...]]) -> Iterable[tuple
     """Crops (S, S, 3) of photographs that show a face, of their masks, and of what they show without; by the photograph's face."""
     for image, mask, clean in seen:
         try:
-            matrix = crop_matrix(five_points(find.locate(image, "", _FACE).points), _SIZE)
-            yield tuple(crop(plane, matrix, _SIZE, _SIZE, mirrored=False) for plane in (image, np.dstack([mask] * 3), clean))
-        except (Rejected, ValueError):
+            face = align(image, None, find, _SIZE)
+        except Rejected:
             continue
+        others = (crop(plane, face.matrix, _SIZE, _SIZE, mirrored=False) for plane in (np.dstack([mask] * 3), clean))
+        yield face.crop, *others
 
 
 @torch.inference_mode()

@@ -95,7 +95,7 @@ class Ours:
 
     def __init__(self, recipe: Recipe, feed: Feed, folder: Path, precision: str) -> None:
         baseline = feed.baseline
-        place(baseline, feed.device)
+        place([*baseline.networks.values(), *baseline.helpers.values()], feed.device)
         facts = {"pairs": 64, "data": "noise"} | FACTS
         self.loop = Loop(recipe, baseline, feed, None, folder, facts, precision, Observer())
 

@@ -57,16 +57,7 @@ def astronaut() -> npt.NDArray[np.uint8]:
 def lfw_layout() -> Callable[[], ModuleType]:
     """`lfw_layout()`: `tests/data/lfw.py`, imported anew, so that its people may be changed."""
 
-    def load() -> ModuleType:
-        path = Path(__file__).resolve().parent / "data" / "lfw.py"
-        spec = importlib.util.spec_from_file_location("fake_lfw", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    return lambda: _imported("lfw")
 
 
 @pytest.fixture(scope="session")
@@ -120,8 +111,12 @@ def tree() -> Callable[[Path], dict[str, str]]:
 @pytest.fixture(scope="session")
 def fakes() -> ModuleType:
     """`tests/data/imports.py`: fake copies of other people's layouts."""
-    path = Path(__file__).resolve().parent / "data" / "imports.py"
-    spec = importlib.util.spec_from_file_location("fake_imports", path)
+    return _imported("imports")
+
+
+def _imported(name: str) -> ModuleType:
+    """`tests/data/<name>.py`, imported anew."""
+    spec = importlib.util.spec_from_file_location(f"fake_{name}", Path(__file__).resolve().parent / "data" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

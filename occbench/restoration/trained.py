@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
     import torch
 
     from occbench.training import checkpoints
-    from occbench.training.train import build
+    from occbench.training.train import build, place
 
     checkpoint = checkpoints.load(path)
     try:
@@ -153,9 +153,8 @@ def _loaded(path: Path, sha256: str, device: str) -> Loaded:
             raise InputError(
                 f"{path}: {name} keeps values outside its state (a buffer that is not persistent): it cannot be opened."
             )
-        laid_out: Any = network.to(torch.device(device)).eval().requires_grad_(False)
-        if torch.device(device).type == "cuda":
-            laid_out.to(memory_format=torch.channels_last)
+        network.eval().requires_grad_(False)
+    place(networks.values(), torch.device(device))
     notices = tuple(str(notice) for notice in checkpoint.facts.get("notices", ()))
     stage = checkpoint.facts.get("stage", "")
     if stage in list(baseline.stages)[:-1]:

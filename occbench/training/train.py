@@ -1,11 +1,12 @@
 """One `occbench train-baseline`: open the data, build the networks, go on from a checkpoint or begin, train."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from occbench.atomic import writing
 from occbench.errors import InputError, RunError, UsageError
@@ -44,9 +45,8 @@ def build(recipe: Recipe, count: int, seed: int) -> Baseline:
     return built
 
 
-def place(baseline: Baseline, device: torch.device) -> None:
-    """Move a baseline's networks and helpers to a device, laid out as that likes them."""
-    networks = [*baseline.networks.values(), *baseline.helpers.values()]
+def place(networks: Collection[nn.Module], device: torch.device) -> None:
+    """Move networks to a device, laid out as that likes them."""
     for network in networks:
         network.to(device)
     if device.type == "cuda":
@@ -119,7 +119,7 @@ def train(
         baseline = build(recipe, facts["labels"], seed)
         for notice in baseline.notices:
             observer.say(f"NOTICE: {notice}")
-        place(baseline, where)
+        place([*baseline.networks.values(), *baseline.helpers.values()], where)
         feed = Feed(pairs, real, targets, baseline, recipe.settings, seed, where, share)
         passed = 0 if before is None else before.count("step") // feed.iterations
         total = steps or _last(baseline, recipe, stage, passed) * feed.iterations

@@ -40,3 +40,13 @@ def photos(tmp_path: Path, portrait: Image.Image) -> Path:
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         portrait.save(tmp_path / "photos" / name)
     return tmp_path / "photos"
+
+
+@pytest.fixture
+def many(photos: Path, portrait: Image.Image) -> Path:
+    """Eighteen photographs, two of them unusable."""
+    for number in range(15):
+        portrait.rotate(number).save(photos / "ann" / f"more {number:02}.png")
+    for number in (3, 12):
+        (photos / "ann" / f"more {number:02}.png").write_bytes(b"no picture")
+    return photos

@@ -182,16 +182,6 @@ def test_probabilities_weigh_the_most_suspicious_pixels(share: float, value: int
 RECORD = Path(".occbench", "photographs.jsonl")
 
 
-@pytest.fixture
-def many(photos: Path, portrait: Image.Image) -> Path:
-    """Eighteen photographs, two of them unusable."""
-    for number in range(15):
-        portrait.rotate(number).save(photos / "ann" / f"more {number:02}.png")
-    for number in (3, 12):
-        (photos / "ann" / f"more {number:02}.png").write_bytes(b"no picture")
-    return photos
-
-
 @pytest.mark.parametrize("sheet", [(), ("--sheet",)], ids=["files", "sheet"])
 def test_an_interrupted_run_goes_on(
     occbench: Run, network: Any, many: Path, tmp_path: Path, tree: Callable[[Path], dict[str, str]], sheet: tuple[str, ...]

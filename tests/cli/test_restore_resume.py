@@ -59,16 +59,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> type[Network]:
     return Network
 
 
-@pytest.fixture
-def many(photos: Path, portrait: Image.Image) -> Path:
-    """Eighteen photographs, two of them unusable."""
-    for number in range(15):
-        portrait.rotate(number).save(photos / "ann" / f"more {number:02}.png")
-    for number in (3, 12):
-        (photos / "ann" / f"more {number:02}.png").write_bytes(b"no picture")
-    return photos
-
-
 def document(result: Result) -> dict[str, Any]:
     """Of `--json`, but for the folder's name."""
     said: dict[str, Any] = json.loads(result.stdout)

@@ -181,8 +181,9 @@ def test_a_run_on_a_cpu_opens_no_gpu(run: Run, monkeypatch: pytest.MonkeyPatch) 
 def weights(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     gpus(monkeypatch, int(gpu), 0)
     built = build(resolve("oa-gan", changes=["size=64", "width=2", "blocks=1", "random_features=true"]), 0, 0)
-    place(built, torch.device("cpu"))
-    return [p for network in (*built.networks.values(), *built.helpers.values()) for p in network.parameters() if p.ndim == 4]
+    networks = [*built.networks.values(), *built.helpers.values()]
+    place(networks, torch.device("cpu"))
+    return [p for network in networks for p in network.parameters() if p.ndim == 4]
 
 
 def test_on_a_cpu_memory_is_laid_out_alike_with_and_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
